@@ -1,0 +1,2 @@
+//! The `dayfly` program.
+fn main() {}

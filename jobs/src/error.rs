@@ -1,0 +1,40 @@
+//! Errors of the vocabulary: what is wrong with a value somebody typed, and what would be right.
+
+/// A value with a unit could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnitError {
+    /// Nothing before the unit, or nothing at all.
+    #[error("'{text}' has no number; write {expected}")]
+    NoNumber {
+        /// The text as it was given.
+        text: String,
+        /// An example of what is accepted.
+        expected: &'static str,
+    },
+    /// The part after the number is not a known unit.
+    #[error("'{unit}' in '{text}' is not a unit; write {expected}")]
+    UnknownUnit {
+        /// The text as it was given.
+        text: String,
+        /// The part that was not understood.
+        unit: String,
+        /// An example of what is accepted.
+        expected: &'static str,
+    },
+    /// A number without a unit where the unit decides the meaning.
+    #[error("'{text}' needs a unit; write {expected}")]
+    MissingUnit {
+        /// The text as it was given.
+        text: String,
+        /// An example of what is accepted.
+        expected: &'static str,
+    },
+    /// The value does not fit, or is finer than the smallest unit.
+    #[error("'{text}' is out of range; {allowed}")]
+    OutOfRange {
+        /// The text as it was given.
+        text: String,
+        /// What is allowed.
+        allowed: &'static str,
+    },
+}

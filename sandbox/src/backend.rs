@@ -1,0 +1,35 @@
+//! The contract that the jail and the microVM share.
+
+use std::os::fd::BorrowedFd;
+
+use dayfly_jobs::Outcome;
+
+use crate::{Cancel, Command, SandboxError, SandboxSpec};
+
+/// Makes sandboxes.
+pub trait Backend: Send + Sync {
+    /// Makes one sandbox, for one job, ready to execute commands.
+    ///
+    /// # Errors
+    /// What the specification asks for cannot be had on this host; nothing of it is left behind.
+    fn create(&self, spec: &SandboxSpec) -> Result<Box<dyn Sandbox>, SandboxError>;
+}
+
+/// One job's sandbox. Dropping it kills what runs in it and removes every trace.
+pub trait Sandbox: Send {
+    /// Runs one command to its end. Files and background processes of earlier commands are still there.
+    ///
+    /// # Errors
+    /// A fault of ours or of the host. What the program did, however bad, is `Ok`.
+    fn exec(&mut self, command: &Command, cancel: &Cancel) -> Result<Outcome, SandboxError>;
+
+    /// The job's writable working folder, for placing inputs before and collecting outputs after a command.
+    /// Resolve names below it with `openat2` and no symbolic links: the job wrote them.
+    fn workspace(&self) -> BorrowedFd<'_>;
+
+    /// Kills everything in the sandbox and removes it; what dropping does, with the error told.
+    ///
+    /// # Errors
+    /// Something could not be removed; it is left for the sweep.
+    fn destroy(self: Box<Self>) -> Result<(), SandboxError>;
+}

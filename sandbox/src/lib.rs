@@ -1,0 +1,17 @@
+//! The sandbox of one job: a Linux jail that enforces every limit it is given, measures what happened, and
+//! leaves nothing behind.
+//!
+//! `Err` is a fault of ours or of the host; `Ok(Outcome)` is what the program did. The two never mix.
+mod backend;
+mod cancel;
+mod cgroup;
+mod command;
+mod error;
+mod host;
+mod spec;
+
+pub use backend::{Backend, Sandbox};
+pub use cancel::Cancel;
+pub use command::{Command, Stdio};
+pub use error::SandboxError;
+pub use spec::{Access, Bind, Network, Root, SandboxSpec, Toolchain};
