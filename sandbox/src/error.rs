@@ -1,6 +1,5 @@
 //! What can go wrong on our side. What a program does is an outcome, never one of these.
 
-
 use nix::errno::Errno;
 
 /// A fault of Dayfly or of the host, or something asked for that cannot be had here.
@@ -15,6 +14,12 @@ pub enum SandboxError {
         /// What the kernel said.
         errno: Errno,
     },
+    /// Control groups cannot do here what was asked of them.
+    #[error(transparent)]
+    Cgroup(#[from] crate::CgroupError),
+    /// No slot can be had.
+    #[error(transparent)]
+    Slot(#[from] crate::SlotError),
 }
 
 impl SandboxError {
@@ -22,4 +27,3 @@ impl SandboxError {
         Self::System { action, errno }
     }
 }
-

@@ -8,10 +8,16 @@ mod cgroup;
 mod command;
 mod error;
 mod host;
+mod slot;
 mod spec;
+mod sweep;
+mod sys;
 
 pub use backend::{Backend, Sandbox};
 pub use cancel::Cancel;
+pub use cgroup::{CgroupError, Layout};
 pub use command::{Command, Stdio};
 pub use error::SandboxError;
+pub use slot::SlotError;
 pub use spec::{Access, Bind, Network, Root, SandboxSpec, Toolchain};
+pub use sweep::{SweepReport, sweep};
