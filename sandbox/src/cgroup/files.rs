@@ -1,6 +1,5 @@
 //! Control files by descriptor. All access to the cgroup file system goes through [`Dir`].
 
-use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -13,6 +12,7 @@ use nix::sys::uio::pread;
 use nix::unistd::{UnlinkatFlags, read, unlinkat, write};
 
 use super::CgroupError;
+use super::make::RETRIES;
 
 /// How long removing waits for killed processes to be gone.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -60,11 +60,17 @@ impl Dir {
 
     /// Makes a folder below this one unless it is there, and opens it.
     pub(super) fn ensure(&self, name: &str) -> Result<Self, CgroupError> {
-        match self.make(name) {
-            Ok(()) | Err(Errno::EEXIST) => {}
-            Err(errno) => return Err(CgroupError::file("make", self.path.join(name), errno)),
+        // Once more when a sweep removes it in between.
+        for _ in 0..RETRIES {
+            match self.make(name) {
+                Ok(()) | Err(Errno::EEXIST) => {}
+                Err(errno) => return Err(CgroupError::file("make", self.path.join(name), errno)),
+            }
+            if let Some(dir) = self.child(name)? {
+                return Ok(dir);
+            }
         }
-        self.child(name)?.ok_or_else(|| CgroupError::file("open", self.path.join(name), Errno::ENOENT))
+        Err(CgroupError::file("open", self.path.join(name), Errno::ENOENT))
     }
 
     /// Removes an empty folder below this one, waiting for processes that are still dying. Fine when gone.
@@ -180,11 +186,6 @@ impl Dir {
 
     pub(super) fn malformed(&self, file: &str, text: &str, expected: &'static str) -> CgroupError {
         CgroupError::malformed(self.path.join(file), text, expected)
-    }
-
-    /// The last part of the path.
-    pub(super) fn name(&self) -> Option<&OsStr> {
-        self.path.file_name()
     }
 }
 

@@ -102,7 +102,7 @@ impl V1 {
     pub(super) fn open(name: &str) -> Result<Self, CgroupError> {
         let hierarchies = hierarchies();
         let parents = make_parents(name, &hierarchies)?;
-        let facts = Arc::new(facts(&parents)?);
+        let facts = Arc::new(facts(&hierarchies)?);
         Ok(Self { name: name.into(), hierarchies, parents: RwLock::new(parents), facts })
     }
 
@@ -206,34 +206,29 @@ fn make_parents(name: &str, hierarchies: &[Hierarchy]) -> Result<Arc<[Parent]>, 
     hierarchies.iter().map(open).collect()
 }
 
-fn facts(parents: &[Parent]) -> Result<Facts, CgroupError> {
-    let mut lacks = Vec::new();
-    let of = |role: Role| parents.iter().find(|parent| parent.roles & role.bit() != 0);
-    let memory = of(Role::Memory).ok_or_else(no_memory)?;
-    let memsw = memory.dir.read_if_any("memory.memsw.limit_in_bytes")?.is_some();
-    if !memsw && host_has_swap()? {
-        lacks.push(Lack::new(
-            Facility::Swap,
-            "swap is not accounted",
-            "boot with swapaccount=1, or swapoff -a",
-        ));
-    }
-    let quota = match of(Role::Cpu) {
-        Some(parent) => parent.dir.read_if_any("cpu.cfs_quota_us")?.is_some(),
-        None => false,
+/// Looks at the top of each hierarchy, which no sweep can remove meanwhile.
+fn facts(hierarchies: &[Hierarchy]) -> Result<Facts, CgroupError> {
+    let top = |role: Role| hierarchies.iter().find(|hierarchy| hierarchy.roles & role.bit() != 0);
+    let has = |role: Role, file: &str| match top(role) {
+        Some(hierarchy) => Ok(Dir::open(&hierarchy.point)?.read_if_any(file)?.is_some()),
+        None => Ok(false),
     };
-    if !quota {
-        lacks.push(Lack::new(Facility::CpuQuota, "no cpu controller with bandwidth control", "mount it"));
+    let memsw = has(Role::Memory, "memory.memsw.limit_in_bytes")?;
+    let mut lacks = Vec::new();
+    if !memsw && host_has_swap()? {
+        let reason = "this host swaps, and swap is not accounted";
+        lacks.push(Lack::new(Facility::Swap, reason, "boot with swapaccount=1, or swapoff -a"));
     }
-    if of(Role::CpuSet).is_none() {
-        lacks.push(Lack::new(Facility::CpuSet, "the cpuset controller is not mounted", "mount it"));
+    if !has(Role::Cpu, "cpu.cfs_quota_us")? {
+        let reason = "there is no cpu controller with bandwidth control";
+        lacks.push(Lack::new(Facility::CpuQuota, reason, mount_fix("cpu")));
+    }
+    if !has(Role::CpuSet, "cpuset.cpus")? {
+        lacks.push(Lack::new(Facility::CpuSet, "the cpuset controller is not mounted", mount_fix("cpuset")));
     }
     Ok(Facts { lacks, memsw })
 }
 
-fn no_memory() -> CgroupError {
-    CgroupError::unusable(
-        "the memory controller is not mounted",
-        "mount it, or boot with cgroup_enable=memory",
-    )
+fn mount_fix(controller: &str) -> String {
+    format!("mount -t cgroup -o {controller} none /sys/fs/cgroup/{controller}")
 }

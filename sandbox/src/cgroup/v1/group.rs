@@ -196,12 +196,8 @@ impl Group for V1Group {
     }
 
     fn is_empty(&self) -> Result<bool, CgroupError> {
-        for seat in &self.seats {
-            if !kill::members(&seat.dir)?.is_empty() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        // Whoever is in one of the folders entered this one before.
+        Ok(kill::members(self.seat(Role::Pids)?)?.is_empty())
     }
 
     fn remove(self: Box<Self>) -> Result<(), CgroupError> {
@@ -246,7 +242,12 @@ fn make_seats(
 /// A new cpuset is empty, and nothing can enter an empty one.
 fn fill_cpuset(parent: &Dir, dir: &Dir) -> Result<(), CgroupError> {
     for file in ["cpuset.cpus", "cpuset.mems"] {
-        dir.write(file, parent.read(file)?.trim_end())?;
+        let value = parent.read(file)?;
+        if value.trim_end().is_empty() {
+            let reason = format!("{} is empty", parent.path().join(file).display());
+            return Err(CgroupError::unusable(reason, "copy the value of the group above into it"));
+        }
+        dir.write(file, value.trim_end())?;
     }
     Ok(())
 }
