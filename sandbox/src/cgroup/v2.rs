@@ -149,10 +149,10 @@ fn facts(place: &Place, parent: &Dir) -> Result<Facts, CgroupError> {
 }
 
 /// Whether groups have a limit on swap. The parent has the files its groups will have: it is never the real
-/// root, and the controllers that reach it have their files in it.
+/// root, and the controllers that reach it have their files in it. Those files need not be ours to write.
 fn swap_limit(parent: &Dir) -> Result<bool, CgroupError> {
     for (file, since) in [("cgroup.kill", "5.14"), ("memory.oom.group", "4.19")] {
-        match parent.open_file(file, OFlag::O_WRONLY) {
+        match parent.open_file(file, OFlag::O_PATH) {
             Ok(_) => {}
             Err(CgroupError::File { errno: Errno::ENOENT, .. }) => {
                 let reason = format!("{} has no {file}", parent.path().display());
