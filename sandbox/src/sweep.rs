@@ -52,3 +52,6 @@ fn by_slot(groups: BTreeSet<GroupName>) -> BTreeMap<SlotNumber, Vec<GroupName>> 
     }
     slots
 }
+
+#[cfg(test)]
+mod tests;

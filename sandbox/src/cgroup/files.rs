@@ -12,7 +12,6 @@ use nix::sys::uio::pread;
 use nix::unistd::{UnlinkatFlags, read, unlinkat, write};
 
 use super::CgroupError;
-use super::make::RETRIES;
 
 /// How long removing waits for killed processes to be gone.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -60,17 +59,11 @@ impl Dir {
 
     /// Makes a folder below this one unless it is there, and opens it.
     pub(super) fn ensure(&self, name: &str) -> Result<Self, CgroupError> {
-        // Once more when a sweep removes it in between.
-        for _ in 0..RETRIES {
-            match self.make(name) {
-                Ok(()) | Err(Errno::EEXIST) => {}
-                Err(errno) => return Err(CgroupError::file("make", self.path.join(name), errno)),
-            }
-            if let Some(dir) = self.child(name)? {
-                return Ok(dir);
-            }
+        match self.make(name) {
+            Ok(()) | Err(Errno::EEXIST) => {}
+            Err(errno) => return Err(CgroupError::file("make", self.path.join(name), errno)),
         }
-        Err(CgroupError::file("open", self.path.join(name), Errno::ENOENT))
+        self.child(name)?.ok_or_else(|| CgroupError::file("open", self.path.join(name), Errno::ENOENT))
     }
 
     /// Removes an empty folder below this one, waiting for processes that are still dying. Fine when gone.

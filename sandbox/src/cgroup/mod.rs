@@ -175,4 +175,4 @@ pub(crate) struct GroupStats {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

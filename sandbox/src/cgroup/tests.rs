@@ -1,5 +1,7 @@
 //! The drivers against the kernel of this machine. What cannot run here says why.
 
+mod costs;
+
 use std::collections::BTreeSet;
 use std::num::{NonZeroU32, NonZeroU64};
 use std::os::fd::OwnedFd;
@@ -16,19 +18,18 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
 
 use super::{Driver, Entry, Group, GroupName, Layout, Wants};
-use crate::slot::{Slot, SlotNumber, Slots};
-use crate::sweep::{SweepReport, sweep_with};
+use crate::slot::SlotNumber;
 
 /// A driver with a parent of its own that is removed at the end, whatever the test did.
-struct Bench {
-    driver: Arc<dyn Driver>,
+pub(crate) struct Bench {
+    pub(crate) driver: Arc<dyn Driver>,
     slot: SlotNumber,
 }
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
 
 impl Bench {
-    fn new() -> Option<Self> {
+    pub(crate) fn new() -> Option<Self> {
         require_root()?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let parent = PathBuf::from(format!("dayfly-test-{}-{number}", std::process::id()));
@@ -84,7 +85,7 @@ pub(super) fn limits() -> Limits {
 }
 
 /// Runs a shell script in the group.
-pub(super) fn spawn(group: &dyn Group, script: &str) -> Child {
+pub(crate) fn spawn(group: &dyn Group, script: &str) -> Child {
     let files: Vec<OwnedFd> = match group.entry() {
         Entry::V1(tasks) => tasks.iter().map(|file| file.try_clone().unwrap()).collect(),
         Entry::V2(dir) => {
@@ -240,35 +241,6 @@ fn every_limit_it_enforces_is_on_the_receipt() {
     group.remove().unwrap();
 }
 
-/// Prints what a group costs. `cargo test -p dayfly-sandbox --release group_costs -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement, not a check"]
-fn group_costs() {
-    let Some(bench) = Bench::new() else { return };
-    let limits = limits();
-    let mut spans: [Vec<Duration>; 5] = Default::default();
-    for number in 0..500 {
-        let mut clock = Instant::now();
-        let mut lap =
-            |span: &mut Vec<Duration>| span.push(std::mem::replace(&mut clock, Instant::now()).elapsed());
-        let [create, apply, time, stats, remove] = &mut spans;
-        let mut group = bench.driver.create(&bench.name(number), Wants::default()).unwrap();
-        lap(create);
-        group.apply(&limits, &BTreeSet::new()).unwrap();
-        lap(apply);
-        group.cpu_time().unwrap();
-        lap(time);
-        group.stats().unwrap();
-        lap(stats);
-        group.remove().unwrap();
-        lap(remove);
-    }
-    for (what, mut span) in ["create", "apply", "cpu_time", "stats", "remove"].into_iter().zip(spans) {
-        span.sort();
-        eprintln!("{what:9} p50 {:?} p90 {:?}", span[250], span[450]);
-    }
-}
-
 #[test]
 fn a_parent_outside_the_hierarchy_is_refused() {
     let Some(()) = require_root() else { return };
@@ -279,22 +251,23 @@ fn a_parent_outside_the_hierarchy_is_refused() {
 }
 
 #[test]
-fn a_sweep_removes_what_the_dead_left_and_nothing_else() {
+fn drivers_made_at_the_same_time_all_work() {
     let Some(bench) = Bench::new() else { return };
-    let state = tempfile::tempdir().unwrap();
-    let slots = Slots::open(&state.path().join("dayfly")).unwrap();
-    let (living, dead) = (slots.acquire().unwrap(), slots.acquire().unwrap());
-    let make = |slot: &Slot| bench.driver.create(&slot.next_group(), Wants::default()).unwrap();
-    let (kept, left) = (make(&living), [make(&dead), make(&dead)]);
-    let mut child = spawn(&*left[0], "sleep 30");
-    drop((dead, left));
-
-    let report = sweep_with(&*bench.driver, &slots).unwrap();
-    assert_eq!(report, SweepReport { removed_groups: 2, busy_slots: 1, removed_parent: false });
-    assert_eq!(child.wait().unwrap().signal(), Some(9));
-    kept.remove().unwrap();
-    drop(living);
-    let report = sweep_with(&*bench.driver, &slots).unwrap();
-    assert_eq!(report, SweepReport { removed_groups: 0, busy_slots: 0, removed_parent: true });
-    assert_eq!(sweep_with(&*bench.driver, &slots).unwrap().removed_groups, 0);
+    let parent = PathBuf::from(format!("dayfly-test-{}-race", std::process::id()));
+    let work = |number: u64| {
+        let name = GroupName::new(SlotNumber::new(100 + u16::try_from(number).unwrap()).unwrap(), 0);
+        for _ in 0..20 {
+            let driver = super::detect(Some(&parent)).unwrap();
+            let wants = Wants { cpu_quota: true, cpu_set: true };
+            driver.create(&name, wants).unwrap().remove().unwrap();
+            // Pulls the parent from under the others.
+            driver.remove_parent().unwrap();
+        }
+    };
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            scope.spawn(move || work(number));
+        }
+    });
+    drop(bench);
 }

@@ -12,7 +12,7 @@ use nix::fcntl::OFlag;
 
 use super::files::Dir;
 use super::lack::{Facility, Lack, host_has_swap};
-use super::make::{MakeError, RETRIES};
+use super::make::{self, MakeError};
 use super::parse::Mount;
 use super::{CgroupError, Driver, Group, GroupName, Layout, Wants, parse};
 use group::V2Group;
@@ -47,8 +47,11 @@ impl V2 {
     }
 
     fn at(place: Place) -> Result<Self, CgroupError> {
-        let parent = place.prepare()?;
-        let facts = Arc::new(facts(&place, &parent)?);
+        let (parent, facts) = make::again(|| {
+            let parent = place.prepare()?;
+            let facts = facts(&place, &parent)?;
+            Ok((parent, Arc::new(facts)))
+        })?;
         Ok(Self { place, parent: RwLock::new(Arc::new(parent)), facts })
     }
 
@@ -57,10 +60,10 @@ impl V2 {
     }
 
     /// Makes the parent again after a sweep of another process found it empty and removed it.
-    fn renew(&self) -> Result<Arc<Dir>, CgroupError> {
-        let parent = Arc::new(self.place.prepare()?);
-        *self.parent.write().unwrap_or_else(PoisonError::into_inner) = parent.clone();
-        Ok(parent)
+    fn renew(&self) -> Result<(), CgroupError> {
+        let parent = make::again(|| self.place.prepare())?;
+        *self.parent.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(parent);
+        Ok(())
     }
 
     fn has(&self, facility: Facility) -> bool {
@@ -101,17 +104,9 @@ impl Driver for V2 {
     }
 
     fn create(&self, name: &GroupName, wants: Wants) -> Result<Box<dyn Group>, CgroupError> {
-        let mut parent = self.parent();
-        let mut retries = 0;
-        loop {
-            match self.make(&parent, name, wants) {
-                Ok(group) => return Ok(Box::new(group)),
-                Err(MakeError::Exists) if retries < RETRIES => self.remove_leftover(name)?,
-                Err(MakeError::ParentGone(_)) if retries < RETRIES => parent = self.renew()?,
-                Err(failed) => return Err(failed.into_error(name)),
-            }
-            retries += 1;
-        }
+        let attempt = || self.make(&self.parent(), name, wants);
+        let group = make::group(name, attempt, || self.remove_leftover(name), || self.renew())?;
+        Ok(Box::new(group))
     }
 
     fn groups(&self) -> Result<BTreeSet<GroupName>, CgroupError> {
