@@ -4,8 +4,11 @@
 use super::*;
 use crate::slot::Slots;
 
+/// A step of what is measured, with its name.
+type Step<'a, T> = (&'a str, &'a mut dyn FnMut(&mut T));
+
 /// Runs each step 500 times, one after the other, and prints how long it took.
-fn measure<T>(steps: &mut [(&str, &mut dyn FnMut(&mut T))], mut state: impl FnMut(u64) -> T) {
+fn measure<T>(steps: &mut [Step<'_, T>], mut state: impl FnMut(u64) -> T) {
     let mut spans = vec![Vec::new(); steps.len()];
     for round in 0..500 {
         let mut state = state(round);
@@ -17,7 +20,7 @@ fn measure<T>(steps: &mut [(&str, &mut dyn FnMut(&mut T))], mut state: impl FnMu
     }
     for ((name, _), mut spans) in steps.iter().zip(spans) {
         spans.sort();
-        eprintln!("{name:9} p50 {:?} p90 {:?}", spans[250], spans[450]);
+        say(&format!("{name:9} p50 {:?} p90 {:?}", spans[250], spans[450]));
     }
 }
 

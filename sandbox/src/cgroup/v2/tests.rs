@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 
 use dayfly_jobs::{Bytes, CpuTime, Enforcement, Limit, Limits, WallTime};
 
-use super::super::tests::{limits, require_root, spawn, wait_until};
+use super::super::tests::{limits, require_root, say, spawn, wait_until};
 use super::*;
 use crate::slot::SlotNumber;
 
@@ -120,7 +120,7 @@ fn real() -> Option<V2Group> {
     require_root()?;
     let mountinfo = fs::read_to_string("/proc/self/mountinfo").unwrap();
     let Some(mount) = parse::unified_mounts(&mountinfo).pop() else {
-        eprintln!("skipped: no cgroup2 mount");
+        say("skipped: no hierarchy of version 2 is mounted");
         return None;
     };
     let parent = Arc::new(Dir::open(&mount.point).unwrap());

@@ -10,6 +10,7 @@ use std::process::Command;
 use cgroups_rs::fs::hierarchies::is_cgroup2_unified_mode;
 use nix::fcntl::OFlag;
 
+use super::super::super::tests::say;
 use super::*;
 
 const CHILD: &str = "cgroup::v2::tests::delegated::in_the_group";
@@ -27,7 +28,7 @@ impl Scope {
     fn new(label: &str, uid: u32) -> Option<Self> {
         require_root()?;
         if !is_cgroup2_unified_mode() {
-            eprintln!("skipped: version 2 does not have the controllers here");
+            say("skipped: version 2 does not have the controllers here");
             return None;
         }
         let top = Dir::open(&mount().point).unwrap();
