@@ -10,7 +10,6 @@ use std::process::Command;
 use cgroups_rs::fs::hierarchies::is_cgroup2_unified_mode;
 use nix::fcntl::OFlag;
 
-use super::super::super::tests::say;
 use super::*;
 
 const CHILD: &str = "cgroup::v2::tests::delegated::in_the_group";
