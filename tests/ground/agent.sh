@@ -1,72 +1,88 @@
-#!/bin/sh
+#!/usr/bin/busybox sh
 # Serves the host over a virtio port, one request a line:
-#   run USER SECONDS SCRIPT    runs a shell script as that user in a session of its own
-#   poweroff                   ends the machine
+#   run USER SUBGROUP SECONDS SCRIPT   runs a shell script as that user in a session of its own, starting in a
+#                                      control group below the session's (or in that: `.`)
+#   poweroff                           ends the machine
 # The answer to `run` is one line, then exactly that many bytes of what the script printed:
 #   done CODE MILLISECONDS PROCESSES GROUPS BYTES
-# PROCESSES and GROUPS are what the script left behind; it is killed and removed.
+# PROCESSES (a number) and GROUPS (their paths, with commas between, or `.`) are what the script left behind; it is
+# killed and removed.
+#
+# A suite is hundreds of requests and starting a program is slow on an emulated processor, so this is busybox's
+# shell, whose commands are parts of itself, and as few of them as will do.
 set -eu
 . /ground/sessions.sh
 
-PORT=/dev/vport1p1
 OUTPUT=/run/ground-output
 number=0
 
-milliseconds() {
-    read -r uptime _ </proc/uptime
-    echo "${uptime%.*}${uptime#*.}0"
+# Sets `now`, in milliseconds since the machine started.
+read_clock() {
+    read -r now _ </proc/uptime
+    now=${now%.*}${now#*.}0
 }
 
 populated() {
-    grep -q '^populated 1$' "$1/cgroup.events"
+    read -r _ populated <"$1/cgroup.events"
+    [ "$populated" = 1 ]
 }
 
-# What ends while its session ends may take a moment; what stays longer was left behind.
-settle() {
+# Ends a session; sets `processes` and `groups` to what it had left behind. Arguments: its path, its subgroup.
+close_session() {
+    processes=0
+    groups=.
+    # What ends while its session ends may take a moment; what stays longer was left behind.
     for _ in 1 2 3 4 5 6 7 8 9 10; do
-        populated "$1" || return 0
+        populated "$1" || break
         sleep 0.1
     done
+    [ "$2" = . ] || rmdir "$1/$2" 2>/dev/null || true
+    if populated "$1" || ! rmdir "$1" 2>/dev/null; then
+        processes=$(find "$1" -name cgroup.procs -exec cat {} + | wc -l)
+        groups=$(cd "$1" && find * -type d | tr '\n' ',')
+        groups=${groups%,}
+        remove_session "$1"
+    fi
 }
 
-# Ends a session; sets `processes` and `groups` to what it had left behind.
-close_session() {
-    settle "$1"
-    processes=$(find "$1" -name cgroup.procs -exec cat {} + | wc -l)
-    groups=$(find "$1" -mindepth 1 -type d | wc -l)
+remove_session() {
     echo 1 >"$1/cgroup.kill"
     while populated "$1"; do
         sleep 0.1
     done
-    find "$1" -depth -type d -exec rmdir {} +
+    find "$1" -depth -type d -exec rmdir {} \;
 }
 
 # The limit is kept from outside of the session, so that nothing in it can end the clock.
 run() {
     number=$((number + 1))
-    session=$(open_session "$1" "$number")
-    started=$(milliseconds)
+    open_session "$1" "$number" "$2"
+    read_clock
+    started=$now
     code=0
-    timeout --foreground --signal KILL "$2" sh -c '
-        echo 0 >"$1/cgroup.procs"
-        . /ground/sessions.sh
-        become "$2" sh -c "$3"
-    ' session "$session" "$1" "$3" </dev/null >"$OUTPUT" 2>&1 || code=$?
-    ended=$(milliseconds)
-    close_session "$session"
+    timeout -s KILL "$3" sh -c '. /ground/sessions.sh; enter "$1" "$2" /bin/sh -c "$3"' \
+        session "$session/$2" "$1" "$4" </dev/null >"$OUTPUT" 2>&1 || code=$?
+    read_clock
+    ended=$now
+    close_session "$session" "$2"
     echo "done $code $((ended - started)) $processes $groups $(stat -c %s "$OUTPUT")" >&3
     cat "$OUTPUT" >&3
 }
 
-exec 3<>"$PORT"
-read -r uptime _ </proc/uptime
-echo "ready $uptime" >&3
+for port in /sys/class/virtio-ports/*; do
+    read -r name <"$port/name"
+    [ "$name" != agent ] || exec 3<>"/dev/${port##*/}"
+done
+read_clock
+echo "ready $now" >&3
 while read -r request rest <&3; do
     case "$request" in
         run)
             user=${rest%% *}
             rest=${rest#* }
-            run "$user" "${rest%% *}" "${rest#* }"
+            subgroup=${rest%% *}
+            rest=${rest#* }
+            run "$user" "$subgroup" "${rest%% *}" "${rest#* }"
             ;;
         poweroff) exit 0 ;;
         *) echo "unknown request: $request" >/dev/console; exit 1 ;;

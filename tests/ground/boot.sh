@@ -9,6 +9,7 @@ export PATH=/bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev
+exec </dev/console >/dev/console 2>&1
 for module in virtio_pci virtio_blk virtio_console; do
     modprobe "$module"
 done

@@ -3,9 +3,9 @@
 # difference (mounts, propagation, control groups, sessions), then serves the host through `agent.sh`.
 # It must not know anything of Dayfly.
 set -eu
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 . /ground/sessions.sh
+export PATH
 
 mount_the_usual() {
     mount -t proc -o nosuid,nodev,noexec proc /proc
@@ -47,7 +47,7 @@ open_slices
 if grep -qw ground.shell /proc/cmdline; then
     setsid -c sh /ground/shell.sh </dev/ttyS0 >/dev/ttyS0 2>&1 &
 else
-    sh /ground/agent.sh &
+    busybox sh /ground/agent.sh &
 fi
 served=$!
 # Whatever is orphaned in here becomes a child of PID 1; waiting is what reaps it.

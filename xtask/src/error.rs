@@ -42,6 +42,9 @@ pub(crate) enum Error {
     /// Several steps of one command failed; each was shown when it did.
     #[error("failed: {}", .0.join(", "))]
     Steps(Vec<String>),
+    /// The proving ground's machine did not do its part; what its console said follows the problem.
+    #[error("{problem}\n--- console ---\n{console}\n---------------")]
+    Machine { problem: String, console: String },
     /// Tests failed. The text is the same summary line a good run ends with.
     #[error("{0}")]
     Tests(Tally),
@@ -55,6 +58,10 @@ impl Error {
 
     pub(crate) fn file(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Self::File { path: path.into(), source }
+    }
+
+    pub(crate) fn machine(problem: impl Into<String>, console: &str) -> Self {
+        Self::Machine { problem: problem.into(), console: console.to_owned() }
     }
 
     pub(crate) fn answer(tool: &str, problem: impl ToString) -> Self {

@@ -7,6 +7,7 @@
 mod args;
 mod commands;
 mod error;
+mod ground;
 mod out;
 mod packages;
 mod process;

@@ -48,6 +48,19 @@ pub(crate) const TEST: &[Package] = &[
     program("golang-go", "go", "a language to compile and run"),
     program("perl", "perl", "a language to run"),
 ];
+/// To build it and run the tests in the proving ground, which holds parts of Debian packages (`tests/ground/contents`).
+pub(crate) const GROUND: &[Package] = &[
+    LIBSECCOMP,
+    program("gcc", "gcc", "compiles the hostile programs in tests/payloads"),
+    Package { name: "libc6-dev", proof: Proof::File("/usr/include/stdlib.h"), why: "headers for them" },
+    program("qemu-system-x86", "qemu-system-x86_64", "the virtual machine"),
+    program("e2fsprogs", "mke2fs", "makes its disks"),
+    program("iproute2", "ip", "is copied into it"),
+    program("mawk", "mawk", "is copied into it"),
+    program("python3", "python3", "is copied into it"),
+    program("strace", "strace", "is copied into it"),
+    program("util-linux-extra", "hwclock", "is copied into it"),
+];
 /// To build it and measure it beside its peers.
 pub(crate) const BENCH: &[Package] = &[
     LIBSECCOMP,

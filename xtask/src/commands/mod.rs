@@ -4,6 +4,7 @@ use crate::args::Args;
 use crate::error::Error;
 use crate::repo::Repo;
 
+mod ground;
 mod lint;
 mod test;
 mod tidy;
@@ -17,4 +18,4 @@ pub(crate) struct Command {
 }
 
 /// Every command, in the order the help lists them.
-pub(crate) const ALL: &[Command] = &[test::COMMAND, lint::COMMAND, tidy::COMMAND];
+pub(crate) const ALL: &[Command] = &[test::COMMAND, lint::COMMAND, tidy::COMMAND, ground::COMMAND];
