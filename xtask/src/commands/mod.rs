@@ -4,6 +4,8 @@ use crate::args::Args;
 use crate::error::Error;
 use crate::repo::Repo;
 
+mod bench;
+mod demo;
 mod lint;
 mod test;
 mod tidy;
@@ -17,4 +19,5 @@ pub(crate) struct Command {
 }
 
 /// Every command, in the order the help lists them.
-pub(crate) const ALL: &[Command] = &[test::COMMAND, lint::COMMAND, tidy::COMMAND];
+pub(crate) const ALL: &[Command] =
+    &[demo::COMMAND, test::COMMAND, lint::COMMAND, tidy::COMMAND, bench::COMMAND];
