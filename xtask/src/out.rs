@@ -77,6 +77,7 @@ pub(crate) fn failure(error: &Error) {
 }
 
 /// Writes, and ends the process quietly when nobody reads any more (`cargo xtask … | head`).
+#[expect(clippy::disallowed_methods, reason = "nobody reads any more, and xtask holds nothing to clean up")]
 fn emit(mut to: impl Write, text: fmt::Arguments<'_>) {
     if to.write_fmt(text).and_then(|()| to.flush()).is_err() {
         std::process::exit(1);

@@ -32,6 +32,9 @@ const LIBSECCOMP: Package =
     Package { name: "libseccomp-dev", proof: Proof::Library("libseccomp.a"), why: "linked into dayfly" };
 const CXX: Package = program("g++", "g++", "compiles C++ submissions");
 
+/// Where `python3 -m venv` takes pip from.
+const VENV: &str = "/usr/share/python-wheels";
+
 /// To build the product.
 pub(crate) const BUILD: &[Package] = &[LIBSECCOMP];
 /// To build it and show it.
@@ -59,13 +62,12 @@ pub(crate) const GROUND: &[Package] = &[
     program("mawk", "mawk", "is copied into it"),
     program("python3", "python3", "is copied into it"),
     program("strace", "strace", "is copied into it"),
-    program("util-linux-extra", "hwclock", "is copied into it"),
+    program("procps", "ps", "is copied into it"),
 ];
-/// To build it and measure it beside its peers.
-pub(crate) const BENCH: &[Package] = &[
-    LIBSECCOMP,
+/// What jails are measured beside.
+pub(crate) const PEERS: &[Package] = &[
     program("bubblewrap", "bwrap", "a peer to measure"),
-    program("python3-venv", "python3", "brings nsjail, a peer to measure"),
+    Package { name: "python3-venv", proof: Proof::File(VENV), why: "brings nsjail, a peer to measure" },
 ];
 
 /// Installs those of `wanted` that are missing, and says what it does.

@@ -69,5 +69,5 @@ fn dependencies(repo: &Repo) -> Result<(), Error> {
         out::left_out("known vulnerabilities", "the advisory list cannot be fetched from here");
         return Ok(());
     }
-    deny().args(["check", "--disable-fetch", "advisories"]).run()
+    deny().args(["--offline", "check", "advisories"]).run()
 }

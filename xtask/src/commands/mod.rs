@@ -4,6 +4,8 @@ use crate::args::Args;
 use crate::error::Error;
 use crate::repo::Repo;
 
+mod bench;
+mod demo;
 mod ground;
 mod lint;
 mod test;
@@ -18,4 +20,5 @@ pub(crate) struct Command {
 }
 
 /// Every command, in the order the help lists them.
-pub(crate) const ALL: &[Command] = &[test::COMMAND, lint::COMMAND, tidy::COMMAND, ground::COMMAND];
+pub(crate) const ALL: &[Command] =
+    &[demo::COMMAND, test::COMMAND, lint::COMMAND, tidy::COMMAND, ground::COMMAND, bench::COMMAND];

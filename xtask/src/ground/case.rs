@@ -1,10 +1,7 @@
 //! One thing to run in the proving ground, and whether it went well. Pure.
 
-use std::time::Duration;
-
 use crate::ground::libtest;
 use crate::ground::protocol::{Answer, Request};
-use crate::ground::user::User;
 
 /// The group that a session of a delegated user starts in, as systemd's `DelegateSubgroup=` does it: a group with
 /// processes in it cannot have children with limits. Dayfly makes it itself when it starts without.
@@ -103,7 +100,10 @@ fn judge_doctor(answer: &Answer, snapshot: &str) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::ground::user::User;
 
     fn case(expected: Expected) -> Case {
         let request = Request {

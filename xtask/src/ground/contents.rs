@@ -13,8 +13,8 @@ use crate::process::Run;
 pub(crate) enum Entry<'a> {
     /// The files of an installed Debian package.
     Package(&'a str),
-    /// A file, a link or a whole folder.
-    Path(&'a Path),
+    /// A file, a link or a whole folder; a `*` at the end of its name stands for any ending.
+    Path(&'a str),
 }
 
 /// Parts of a package that no program in there reads.
@@ -26,21 +26,12 @@ pub(crate) fn parse(list: &str) -> Result<Vec<Entry<'_>>, Error> {
     lines
         .map(|line| match line.strip_prefix("package ") {
             Some(name) => Ok(Entry::Package(name.trim())),
-            None if line.starts_with('/') => Ok(Entry::Path(Path::new(line))),
+            None if line.starts_with('/') => Ok(Entry::Path(line)),
             None => {
                 Err(Error::answer("tests/ground/contents", format!("neither a package nor a path: `{line}`")))
             }
         })
         .collect()
-}
-
-/// The packages of a list.
-pub(crate) fn packages<'a>(entries: &[Entry<'a>]) -> Vec<&'a str> {
-    let name = |entry: &Entry<'a>| match entry {
-        Entry::Package(name) => Some(*name),
-        Entry::Path(_) => None,
-    };
-    entries.iter().filter_map(name).collect()
 }
 
 /// Every file the list comes to, with its libraries and all folders above, in an order that names folders first.
@@ -49,7 +40,11 @@ pub(crate) fn files(entries: &[Entry<'_>]) -> Result<BTreeSet<PathBuf>, Error> {
     for entry in entries {
         match entry {
             Entry::Package(name) => found.extend(package_files(name)?),
-            Entry::Path(path) => walk(path, &mut found)?,
+            Entry::Path(pattern) => {
+                for path in matches(pattern)? {
+                    walk(&path, &mut found)?;
+                }
+            }
         }
     }
     let programs: Vec<PathBuf> = found.iter().filter(|path| is_elf(path)).cloned().collect();
@@ -74,7 +69,7 @@ pub(crate) fn libraries(programs: &[PathBuf]) -> Result<BTreeSet<PathBuf>, Error
     Ok(found)
 }
 
-/// The path in `	libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x…)` or `	/lib64/ld-linux-x86-64.so.2 (0x…)`.
+/// The path in `libc.so.6 => /lib/x86_64-linux-gnu/libc.so.6 (0x…)` or `/lib64/ld-linux-x86-64.so.2 (0x…)`.
 fn library_in(line: &str) -> Option<&str> {
     let (before, _) = line.trim().rsplit_once(" (0x")?;
     let path = before.rsplit_once("=> ").map_or(before, |(_, path)| path);
@@ -110,6 +105,19 @@ fn with_targets(path: &Path) -> Result<Vec<PathBuf>, Error> {
     Ok(chain)
 }
 
+/// The paths that a pattern stands for: at least one.
+fn matches(pattern: &str) -> Result<Vec<PathBuf>, Error> {
+    let Some(beginning) = pattern.strip_suffix('*') else { return Ok(vec![pattern.into()]) };
+    let (folder, name) = beginning.rsplit_once('/').unwrap_or(("/", beginning));
+    let listing = std::fs::read_dir(folder).map_err(|source| Error::file(folder, source))?;
+    let entries =
+        listing.filter_map(Result::ok).filter(|entry| entry.file_name().to_string_lossy().starts_with(name));
+    let found: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    let problem =
+        || Error::answer("tests/ground/contents", format!("nothing is called `{pattern}` on this machine"));
+    if found.is_empty() { Err(problem()) } else { Ok(found) }
+}
+
 fn walk(path: &Path, found: &mut BTreeSet<PathBuf>) -> Result<(), Error> {
     let path = in_place(path)?;
     let data = path.symlink_metadata().map_err(|source| Error::file(&path, source))?;
@@ -142,9 +150,14 @@ mod tests {
     #[test]
     fn the_list_names_packages_and_paths() {
         let entries = parse("# a\npackage bash\n\n/usr/bin/awk\n").unwrap();
-        assert_eq!(entries, [Entry::Package("bash"), Entry::Path(Path::new("/usr/bin/awk"))]);
-        assert_eq!(packages(&entries), ["bash"]);
+        assert_eq!(entries, [Entry::Package("bash"), Entry::Path("/usr/bin/awk")]);
         assert!(parse("bash").unwrap_err().to_string().contains("`bash`"));
+    }
+
+    #[test]
+    fn a_star_stands_for_what_is_there() {
+        assert!(matches("/usr/bin/en*").unwrap().contains(&PathBuf::from("/usr/bin/env")));
+        assert!(matches("/usr/bin/no-such-program*").is_err());
     }
 
     #[test]
@@ -160,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_program_comes_with_its_libraries_and_their_folders() {
-        let files = files(&[Entry::Path(Path::new("/usr/bin/env"))]).unwrap();
+        let files = files(&[Entry::Path("/usr/bin/env")]).unwrap();
         assert!(files.contains(Path::new("/usr/bin/env")) && files.contains(Path::new("/usr/bin")));
         assert!(
             files.iter().any(|file| file.file_name().is_some_and(|name| name == "libc.so.6")),

@@ -139,7 +139,7 @@ mod tests {
         let (product, source) = (folder.path().join("disk.ext4"), folder.path().join("source"));
         std::fs::write(&source, "one").unwrap();
         let mut made = 0;
-        let mut make = |made: &mut u32| {
+        let make = |made: &mut u32| {
             unless_unchanged(&product, std::slice::from_ref(&source), || {
                 *made += 1;
                 std::fs::write(&product, "").map_err(|problem| Error::file(&product, problem))
