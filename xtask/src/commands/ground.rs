@@ -3,7 +3,7 @@
 use crate::args::Args;
 use crate::commands::Command;
 use crate::error::Error;
-use crate::ground::Ground;
+use crate::ground::{Ground, User};
 use crate::out;
 use crate::packages;
 use crate::repo::Repo;
@@ -15,6 +15,9 @@ pub(crate) const COMMAND: Command = Command {
         ("--no-install", "do not install missing packages"),
         ("--shell", "a shell in there instead of the tests"),
         ("--bless", "keep what `dayfly doctor` says in there as what it should say"),
+        ("--as-root", "run the command after `--` as root instead of the tests"),
+        ("--as-ground", "the same as the user with a delegated group"),
+        ("--as-plain", "the same as the user without one"),
         ("-- FILTER…", "only the tests whose `USER SUITE NAME` contains FILTER"),
     ],
     run,
@@ -23,6 +26,7 @@ pub(crate) const COMMAND: Command = Command {
 fn run(repo: &Repo, mut args: Args) -> Result<(), Error> {
     let install = !args.flag("--no-install");
     let (shell, bless) = (args.flag("--shell"), args.flag("--bless"));
+    let user = User::ALL.into_iter().find(|user| args.flag(&format!("--as-{}", user.name())));
     let filters = args.passed_on()?;
     if install {
         packages::install(packages::GROUND)?;
@@ -30,6 +34,9 @@ fn run(repo: &Repo, mut args: Args) -> Result<(), Error> {
     let ground = Ground::prepare(repo)?;
     if shell {
         return ground.shell();
+    }
+    if let Some(user) = user {
+        return ground.command(user, &filters);
     }
     if bless {
         return ground.bless();

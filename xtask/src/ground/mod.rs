@@ -15,6 +15,7 @@ mod junit;
 mod libtest;
 mod machine;
 mod modules;
+mod port;
 mod programs;
 mod protocol;
 mod report;
@@ -23,11 +24,16 @@ mod suites;
 mod user;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::error::Error;
 use crate::out;
 use crate::repo::Repo;
 use crate::runner::Tally;
+pub(crate) use user::User;
+
+/// What a command given by hand may take.
+const COMMAND_LIMIT: Duration = Duration::from_secs(300);
 
 /// What a visit needs, built.
 pub(crate) struct Ground<'a> {
@@ -70,9 +76,28 @@ impl<'a> Ground<'a> {
         run::run(&self.image, &self.folder, cases)
     }
 
+    /// Runs a command in there as a user and shows what it says.
+    pub(crate) fn command(&self, user: User, words: &[String]) -> Result<(), Error> {
+        let folder = self.repo.root().display().to_string();
+        let path =
+            self.programs.dayfly.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
+        let words: Vec<String> = words.iter().map(|word| protocol::quoted(word)).collect();
+        let set_up = format!("cd {}; PATH={}:$PATH;", protocol::quoted(&folder), protocol::quoted(&path));
+        let script = format!("{set_up} exec {}", words.join(" "));
+        let mut machine = machine::Machine::boot(&self.image, &self.folder)?;
+        let answer =
+            machine.run(&protocol::Request { user, subgroup: None, limit: COMMAND_LIMIT, script })?;
+        machine.power_off()?;
+        out::plain(answer.output.trim_end());
+        match answer.code {
+            0 => Ok(()),
+            code => Err(Error::Failed { command: words.join(" "), status: format!("exit code {code}") }),
+        }
+    }
+
     /// Keeps what the doctor says now as what it should say.
     pub(crate) fn bless(&self) -> Result<(), Error> {
-        let cases = user::User::ALL.map(|user| {
+        let cases = User::ALL.map(|user| {
             suites::doctor(self.repo, &self.programs, user)
                 .map(|case| (case, suites::snapshot(self.repo, user)))
         });

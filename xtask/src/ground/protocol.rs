@@ -56,20 +56,19 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// Reads the first line of an answer; also tells how many bytes of output follow.
-    pub(crate) fn of_line(line: &str) -> Result<(Self, u64), Error> {
+    pub(crate) fn of_line(line: &str) -> Result<(Self, usize), Error> {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let &["done", code, milliseconds, processes, groups, bytes] = fields.as_slice() else {
             return Err(unexpected(line));
         };
-        let number = |text: &str| text.parse::<u64>().map_err(|_| unexpected(line));
         let answer = Self {
             code: code.parse().map_err(|_| unexpected(line))?,
-            took: Duration::from_millis(number(milliseconds)?),
+            took: Duration::from_millis(milliseconds.parse().map_err(|_| unexpected(line))?),
             processes_left: processes.parse().map_err(|_| unexpected(line))?,
             groups_left: groups.split(',').filter(|group| *group != ".").map(str::to_owned).collect(),
             output: String::new(),
         };
-        Ok((answer, number(bytes)?))
+        Ok((answer, bytes.parse().map_err(|_| unexpected(line))?))
     }
 
     /// Whether it was killed at its limit: `timeout` reports its KILL so.
