@@ -78,9 +78,11 @@ impl<'a> Session<'a> {
         self.target.join("skips.log")
     }
 
+    /// Cargo, told of the program under test, which is built first.
     fn cargo(&self, args: &[&str]) -> Run {
         let run = Run::cargo().args(args).arg("--locked").dir(self.repo.root());
-        let run = run.env("DAYFLY_SKIP_LOG", self.skip_log());
+        let run =
+            run.env("DAYFLY_SKIP_LOG", self.skip_log()).env("DAYFLY_BIN", self.target.join("debug/dayfly"));
         if self.strict { run.env("DAYFLY_REQUIRE", "all") } else { run }
     }
 

@@ -95,7 +95,7 @@ impl Case {
     }
 
     /// What is not as it has to be, if anything.
-    pub(crate) fn surprise(&self, report: &Report, output: &str, expected: Option<&str>) -> Option<String> {
+    pub(crate) fn surprise(&self, report: &Report, expected: Option<&str>) -> Option<String> {
         let ended = match self.end {
             End::Exited(code) => report.is("exited", "code", &code.to_string()),
             End::Limit(limit) => report.is("limit_exceeded", "limit", limit),
@@ -112,8 +112,10 @@ impl Case {
                 self.end.exit_code()
             ));
         }
-        let wrong = expected.is_some_and(|expected| expected != output);
-        wrong.then(|| format!("{} printed {output:?}, not {:?}", self.source, expected.unwrap_or_default()))
+        let wrong = expected.is_some_and(|expected| expected != report.stdout);
+        wrong.then(|| {
+            format!("{} printed {:?}, not {:?}", self.source, report.stdout, expected.unwrap_or_default())
+        })
     }
 }
 
@@ -121,23 +123,23 @@ impl Case {
 mod tests {
     use super::*;
 
-    fn report(termination: &str, exit_code: i64) -> Report {
-        let json = format!(
-            r#"{{"termination":{termination},"usage":{{"cpu_time_us":1,"wall_time_us":1,"peak_memory_bytes":1}}}}"#
-        );
-        Report::parse(&json, exit_code).unwrap()
+    fn report(termination: &str, stdout: &str, exit_code: i64) -> Report {
+        let usage = r#"{"cpu_time_us":1,"wall_time_us":1,"peak_memory_bytes":1}"#;
+        let json =
+            format!(r#"{{"termination":{termination},"usage":{usage},"stdout":{stdout:?},"stderr":""}}"#);
+        Report::parse(json.as_bytes(), exit_code).unwrap()
     }
 
     #[test]
     fn a_case_is_right_only_with_its_end_its_code_and_its_output() {
         let [sum, spin, ..] = CASES else { panic!("no cases") };
-        let exited = report(r#"{"kind":"exited","code":0}"#, 0);
-        assert_eq!(sum.surprise(&exited, "42\n", Some("42\n")), None);
-        assert!(sum.surprise(&exited, "41\n", Some("42\n")).is_some());
-        let limit = r#"{"kind":"limit_exceeded","limit":"cpu_time"}"#;
-        assert_eq!(spin.surprise(&report(limit, 124), "", None), None);
-        assert!(spin.surprise(&report(limit, 123), "", None).is_some());
-        assert!(spin.surprise(&exited, "", None).is_some());
+        let exited = |stdout| report(r#"{"kind":"exited","code":0}"#, stdout, 0);
+        assert_eq!(sum.surprise(&exited("42\n"), Some("42\n")), None);
+        assert!(sum.surprise(&exited("41\n"), Some("42\n")).is_some());
+        let limit = |exit_code| report(r#"{"kind":"limit_exceeded","limit":"cpu_time"}"#, "", exit_code);
+        assert_eq!(spin.surprise(&limit(124), None), None);
+        assert!(spin.surprise(&limit(123), None).is_some());
+        assert!(spin.surprise(&exited(""), None).is_some());
     }
 
     #[test]

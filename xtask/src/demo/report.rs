@@ -8,16 +8,24 @@ use crate::error::Error;
 pub(crate) struct Report {
     /// The exit code of `dayfly` itself.
     pub(crate) exit_code: i64,
+    /// What the program printed.
+    pub(crate) stdout: String,
+    /// What it complained about.
+    pub(crate) stderr: String,
     termination: Value,
     usage: Value,
 }
 
 impl Report {
-    pub(crate) fn parse(json: &str, exit_code: i64) -> Result<Self, Error> {
+    pub(crate) fn parse(json: &[u8], exit_code: i64) -> Result<Self, Error> {
         let mut value: Value =
-            serde_json::from_str(json).map_err(|problem| Error::answer("dayfly run --json", problem))?;
-        let report =
-            Self { exit_code, termination: value["termination"].take(), usage: value["usage"].take() };
+            serde_json::from_slice(json).map_err(|problem| Error::answer("dayfly run --json", problem))?;
+        let text = |name: &str| value[name].as_str().map(str::to_owned);
+        let (Some(stdout), Some(stderr)) = (text("stdout"), text("stderr")) else {
+            return Err(Error::answer("dayfly run --json", "no stdout or no stderr"));
+        };
+        let (termination, usage) = (value["termination"].take(), value["usage"].take());
+        let report = Self { exit_code, stdout, stderr, termination, usage };
         for member in ["cpu_time_us", "wall_time_us", "peak_memory_bytes"] {
             report.number(member)?;
         }
@@ -86,12 +94,13 @@ mod tests {
 
     const REPORT: &str = r#"{
         "termination": {"kind": "limit_exceeded", "limit": "cpu_time"},
-        "usage": {"cpu_time_us": 1001960, "wall_time_us": 1003000, "peak_memory_bytes": 1572864}
+        "usage": {"cpu_time_us": 1001960, "wall_time_us": 1003000, "peak_memory_bytes": 1572864},
+        "stdout": "", "stderr": ""
     }"#;
 
     #[test]
     fn a_report_is_shown_for_people() {
-        let report = Report::parse(REPORT, 124).unwrap();
+        let report = Report::parse(REPORT.as_bytes(), 124).unwrap();
         assert_eq!(report.ending(), "stopped: cpu time limit");
         assert_eq!(report.cpu_time(), "1001.9 ms");
         assert_eq!(report.peak_memory(), "1.5 MiB");
@@ -100,8 +109,8 @@ mod tests {
 
     #[test]
     fn a_report_with_a_missing_member_is_refused() {
-        for member in ["kind", "cpu_time_us", "wall_time_us", "peak_memory_bytes"] {
-            let error = Report::parse(&REPORT.replace(member, "other"), 124).err().unwrap();
+        for member in ["kind", "stdout", "cpu_time_us", "wall_time_us", "peak_memory_bytes"] {
+            let error = Report::parse(REPORT.replace(member, "other").as_bytes(), 124).err().unwrap();
             assert!(error.to_string().contains(member), "{error}");
         }
     }

@@ -36,7 +36,11 @@ const LAYERS: &[Layer] = &[
         inside: &["dayfly-jobs", "dayfly-policies", "dayfly-sandbox"],
         outside: Outside::Any,
     },
-    Layer { name: "xtask", inside: &[], outside: Outside::Only(&["proc-macro2", "serde_json", "thiserror"]) },
+    Layer {
+        name: "xtask",
+        inside: &[],
+        outside: Outside::Only(&["proc-macro2", "serde_json", "tempfile", "thiserror"]),
+    },
 ];
 
 /// The page that has the same arrows for people.
