@@ -26,6 +26,14 @@ impl Tally {
         self.failed == 0 && self.broken.is_empty()
     }
 
+    /// Adds what another part of the run counted.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+        self.broken.extend(other.broken);
+    }
+
     /// Counts the summary line of `cargo test` or nextest; any other line counts nothing.
     fn count_line(&mut self, line: &str) {
         let line = without_colours(line);

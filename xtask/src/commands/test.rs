@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::args::Args;
 use crate::commands::Command;
 use crate::error::Error;
+use crate::ground::Ground;
 use crate::out;
 use crate::packages;
 use crate::process::Run;
@@ -18,7 +19,8 @@ pub(crate) const COMMAND: Command = Command {
     about: "every tier of tests that this host can run",
     options: &[
         ("--no-install", "do not install missing packages"),
-        ("-- FILTER…", "only the tests whose name contains FILTER; no doctests"),
+        ("--full", "the proving ground too, as where CI=true"),
+        ("-- FILTER…", "only the tests whose name contains FILTER; no doctests, no proving ground"),
     ],
     run,
 };
@@ -29,6 +31,7 @@ const HOST_TESTS: &str = "dayfly-tests";
 fn run(repo: &Repo, mut args: Args) -> Result<(), Error> {
     let start = Instant::now();
     let install = !args.flag("--no-install");
+    let full = args.flag("--full");
     let filters = args.passed_on()?;
     if install {
         packages::install(packages::TEST)?;
@@ -45,6 +48,12 @@ fn run(repo: &Repo, mut args: Args) -> Result<(), Error> {
     let skips = session.skips()?;
     show_skips(&skips);
     tally.skipped = skips.len().try_into().unwrap_or(u64::MAX);
+    if filters.is_empty() && (full || session.ci) {
+        if install {
+            packages::install(packages::GROUND)?;
+        }
+        tally.add(Ground::prepare(repo)?.test(&[])?);
+    }
     tally.took = start.elapsed();
     if !tally.is_good() {
         return Err(Error::Tests(tally));

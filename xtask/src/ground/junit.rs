@@ -1,10 +1,10 @@
 //! The results as a JUnit file, for tools that show them. Pure.
 
 use crate::ground::case::Verdict;
-use crate::ground::report::Result;
+use crate::ground::report::Finished;
 
 /// The file's text.
-pub(crate) fn document(results: &[Result]) -> String {
+pub(crate) fn document(results: &[Finished]) -> String {
     let failed = results.iter().filter(|result| matches!(result.verdict, Verdict::Failed(_))).count();
     let skipped = results.iter().filter(|result| matches!(result.verdict, Verdict::Skipped(_))).count();
     let cases: String = results.iter().map(case).collect();
@@ -15,8 +15,8 @@ pub(crate) fn document(results: &[Result]) -> String {
     )
 }
 
-fn case(result: &Result) -> String {
-    let Result { case, verdict, took, output } = result;
+fn case(result: &Finished) -> String {
+    let Finished { case, verdict, took, output } = result;
     let class = escaped(&format!("{}.{}", case.request.user.name(), case.suite));
     let name = escaped(&case.name);
     let ending = match verdict {

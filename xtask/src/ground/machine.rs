@@ -138,8 +138,8 @@ impl Machine {
 impl Drop for Machine {
     fn drop(&mut self) {
         // Both fail only when it has already ended.
-        drop(self.qemu.kill());
-        drop(self.qemu.wait());
+        self.qemu.kill().ok();
+        self.qemu.wait().ok();
     }
 }
 

@@ -7,14 +7,14 @@ use crate::out::{self, Style, paint};
 use crate::runner::Tally;
 
 /// A case that ran.
-pub(crate) struct Result {
+pub(crate) struct Finished {
     pub(crate) case: Case,
     pub(crate) verdict: Verdict,
     pub(crate) took: Duration,
     pub(crate) output: String,
 }
 
-impl Result {
+impl Finished {
     /// One line; for a failure the output too.
     pub(crate) fn show(&self) {
         let (style, word) = match self.verdict {
@@ -36,7 +36,7 @@ impl Result {
 }
 
 /// The sums.
-pub(crate) fn tally(results: &[Result], took: Duration) -> Tally {
+pub(crate) fn tally(results: &[Finished], took: Duration) -> Tally {
     let mut tally = Tally { took, ..Tally::default() };
     for result in results {
         match result.verdict {

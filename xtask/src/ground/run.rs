@@ -10,7 +10,7 @@ use crate::ground::image::Image;
 use crate::ground::junit;
 use crate::ground::machine::Machine;
 use crate::ground::protocol::Answer;
-use crate::ground::report::{Result as CaseResult, tally};
+use crate::ground::report::{Finished, tally};
 use crate::out;
 use crate::runner::Tally;
 
@@ -43,14 +43,14 @@ pub(crate) fn run(image: &Image, folder: &Path, cases: Vec<Case>) -> Result<Tall
     Ok(tally)
 }
 
-fn shown(case: Case, answer: Result<Answer, Error>, waited: Duration) -> CaseResult {
+fn shown(case: Case, answer: Result<Answer, Error>, waited: Duration) -> Finished {
     let result = match answer {
         Ok(answer) => {
-            CaseResult { verdict: case.judge(&answer), case, took: answer.took, output: answer.output }
+            Finished { verdict: case.judge(&answer), case, took: answer.took, output: answer.output }
         }
         Err(problem) => {
             let verdict = Verdict::Failed("the machine was lost".into());
-            CaseResult { case, verdict, took: waited, output: problem.to_string() }
+            Finished { case, verdict, took: waited, output: problem.to_string() }
         }
     };
     result.show();
