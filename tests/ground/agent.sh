@@ -41,6 +41,7 @@ close_session() {
         processes=$(find "$1" -name cgroup.procs -exec cat {} + | wc -l)
         groups=$(cd "$1" && find * -type d | tr '\n' ',')
         groups=${groups%,}
+        groups=${groups:-.}
         remove_session "$1"
     fi
 }
@@ -60,8 +61,9 @@ run() {
     read_clock
     started=$now
     code=0
+    # The port stays with the agent: nothing in a session may speak for it.
     timeout -s KILL "$3" sh -c '. /ground/sessions.sh; enter "$1" "$2" /bin/sh -c "$3"' \
-        session "$session/$2" "$1" "$4" </dev/null >"$OUTPUT" 2>&1 || code=$?
+        session "$session/$2" "$1" "$4" </dev/null >"$OUTPUT" 2>&1 3>&- || code=$?
     read_clock
     ended=$now
     close_session "$session" "$2"

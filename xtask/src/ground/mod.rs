@@ -89,10 +89,12 @@ impl<'a> Ground<'a> {
             machine.run(&protocol::Request { user, subgroup: None, limit: COMMAND_LIMIT, script })?;
         machine.power_off()?;
         out::plain(answer.output.trim_end());
-        match answer.code {
-            0 => Ok(()),
-            code => Err(Error::Failed { command: words.join(" "), status: format!("exit code {code}") }),
-        }
+        let status = match answer.code {
+            0 => return Ok(()),
+            _ if answer.timed_out(COMMAND_LIMIT) => format!("killed after {} s", COMMAND_LIMIT.as_secs()),
+            code => format!("exit code {code}"),
+        };
+        Err(Error::Failed { command: words.join(" "), status })
     }
 
     /// Keeps what the doctor says now as what it should say.
