@@ -214,27 +214,41 @@ pub(crate) fn send_in(courier: &Courier) -> Result<(), SandboxError> {
 /// Waits until the courier has delivered and the command's process waits for its command.
 pub(crate) fn await_parked(shape: &Shape, courier: Courier) -> Result<Parked, SandboxError> {
     let Courier { child, report } = courier;
-    let born = report::receive(report.as_fd());
+    let first = report::receive(report.as_fd());
     pidfd::wait(child.pidfd.as_fd()).map_err(system("wait for the courier"))?;
-    let child = match born.map_err(system("hear from the courier"))? {
-        Report::Born(pid) => {
-            let pidfd = pidfd::open(pid).map_err(system("open a pidfd"))?;
-            Child { pid, pidfd }
-        }
-        Report::Failed(failure) => return Err(setup_error(shape, failure)),
-        _ => return Err(SandboxError::CommandLost),
+    let (born, word) = match first {
+        Ok(first) => introductions(first, report::receive(report.as_fd())),
+        Err(errno) => return Err(SandboxError::system("hear from the courier", errno)),
     };
-    let parked = Parked { child, report };
-    match report::receive(parked.report.as_fd()) {
+    let Some(pid) = born else {
+        return Err(not_parked(shape, word));
+    };
+    let pidfd = pidfd::open(pid).map_err(system("open a pidfd"))?;
+    let parked = Parked { child: Child { pid, pidfd }, report };
+    match word {
         Ok(Report::Parked) => Ok(parked),
-        Ok(Report::Failed(failure)) => {
-            abandon(&parked);
-            Err(setup_error(shape, failure))
-        }
         other => {
             abandon(&parked);
-            Err(other.map_or_else(system("hear from the command's process"), |_| SandboxError::CommandLost))
+            Err(not_parked(shape, other))
         }
+    }
+}
+
+/// The number of the command's process, if it was born, and what else was said. It and the courier share a
+/// socket and run side by side, so either may be heard first.
+fn introductions(first: Report, second: nix::Result<Report>) -> (Option<libc::pid_t>, nix::Result<Report>) {
+    match (first, second) {
+        (Report::Born(pid), word) => (Some(pid), word),
+        (word, Ok(Report::Born(pid))) => (Some(pid), Ok(word)),
+        (word, _) => (None, Ok(word)),
+    }
+}
+
+fn not_parked(shape: &Shape, word: nix::Result<Report>) -> SandboxError {
+    match word {
+        Ok(Report::Failed(failure)) => setup_error(shape, failure),
+        Ok(_) => SandboxError::CommandLost,
+        Err(errno) => SandboxError::system("hear from the command's process", errno),
     }
 }
 
@@ -262,5 +276,34 @@ pub(crate) fn end(init: Init) {
     // An init that cannot be killed is gone.
     if pidfd::kill(child.pidfd.as_fd()).is_ok() {
         pidfd::wait(child.pidfd.as_fd()).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn heard(first: Report, second: nix::Result<Report>) -> (Option<libc::pid_t>, String) {
+        let (born, word) = introductions(first, second);
+        (born, format!("{word:?}"))
+    }
+
+    #[test]
+    fn the_process_is_known_whoever_speaks_first() {
+        let parked = "Ok(Parked)".to_owned();
+        assert_eq!(heard(Report::Born(7), Ok(Report::Parked)), (Some(7), parked.clone()));
+        assert_eq!(heard(Report::Parked, Ok(Report::Born(7))), (Some(7), parked));
+        let failure = Failure { stage: SetupStage::Session, errno: Errno::EPERM, index: 0 };
+        let (born, word) = heard(Report::Failed(failure), Ok(Report::Born(7)));
+        assert!(born == Some(7) && word.contains("EPERM"), "{word}");
+    }
+
+    #[test]
+    fn without_a_birth_the_courier_is_the_one_who_failed() {
+        let failure = Failure { stage: SetupStage::Join, errno: Errno::EPERM, index: 0 };
+        let (born, word) = heard(Report::Failed(failure), Ok(Report::Closed));
+        assert!(born.is_none() && word.contains("Join"), "{word}");
+        assert_eq!(heard(Report::Closed, Ok(Report::Closed)), (None, "Ok(Closed)".to_owned()));
+        assert_eq!(heard(Report::Born(7), Err(Errno::EAGAIN)), (Some(7), "Err(EAGAIN)".to_owned()));
     }
 }
