@@ -79,7 +79,7 @@ impl Request {
             },
             cgroup_parent: settings.config.cgroup.parent.clone(),
             command: args.command.clone(),
-            workdir: Path::new(BOX).join(args.sandbox.workdir.as_deref().unwrap_or(Path::new(""))),
+            workdir: args.sandbox.workdir.as_ref().map_or_else(|| BOX.into(), |dir| Path::new(BOX).join(dir)),
             limits,
             origins,
         })
