@@ -58,6 +58,7 @@ pub(crate) fn of_error(error: &CliError) -> u8 {
         | CliError::Unavailable { .. }
         | CliError::Config { .. }
         | CliError::Path { .. }
+        | CliError::Policy(_)
         | CliError::Sandbox(_)
         | CliError::Output { .. }
         | CliError::Signals(_) => FAILED,
@@ -76,6 +77,12 @@ mod tests {
 
     fn not_started(reason: StartFailure) -> Termination {
         Termination::NotStarted { reason }
+    }
+
+    #[test]
+    fn the_manual_has_the_table() {
+        let manual = include_str!("../../docs/CONFIGURATION.md");
+        assert!(manual.contains(TABLE), "copy TABLE to docs/CONFIGURATION.md");
     }
 
     #[test]
