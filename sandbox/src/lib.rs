@@ -7,7 +7,7 @@ mod cancel;
 mod cgroup;
 mod command;
 mod error;
-mod host;
+pub mod host;
 mod spec;
 
 pub use backend::{Backend, Sandbox};

@@ -1,0 +1,57 @@
+//! What can be done with processes by descriptor.
+
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::errno::Errno;
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
+use nix::unistd::ForkResult;
+
+use super::sys;
+use super::trial::{Failed, Step, Tried, attempt};
+
+/// What can be done with processes by descriptor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Processes {
+    /// `pidfd_open`, and waiting on the descriptor.
+    pub pidfd: Tried,
+    /// `clone3` with a descriptor for the child.
+    pub clone3: Tried,
+    /// `clone3` straight into a cgroup; `None` where there is no version 2 tree to try it in.
+    pub into_cgroup: Option<Tried>,
+}
+
+impl Processes {
+    /// `cgroup` is a folder of the version 2 tree that this process may use.
+    pub(super) fn probe(cgroup: Option<BorrowedFd<'_>>) -> Self {
+        Self {
+            pidfd: attempt(wait_by_descriptor),
+            clone3: attempt(|| clone_and_wait(Step::Clone3, None)),
+            into_cgroup: cgroup.map(|fd| attempt(|| clone_and_wait(Step::IntoCgroup, Some(fd)))),
+        }
+    }
+}
+
+fn wait_by_descriptor() -> Result<(), Failed> {
+    match sys::fork().map_err(|errno| Step::Fork.failed(errno))? {
+        ForkResult::Child => sys::exit_now(7),
+        ForkResult::Parent { child } => {
+            let pidfd = sys::pidfd_open(child).map_err(|errno| Step::OpenPidfd.failed(errno))?;
+            expect_exit(pidfd.as_fd(), 7)
+        }
+    }
+}
+
+fn clone_and_wait(step: Step, cgroup: Option<BorrowedFd<'_>>) -> Result<(), Failed> {
+    match sys::clone3(0, cgroup).map_err(|errno| step.failed(errno))? {
+        None => sys::exit_now(9),
+        Some(pidfd) => expect_exit(pidfd.as_fd(), 9),
+    }
+}
+
+fn expect_exit(pidfd: BorrowedFd<'_>, code: i32) -> Result<(), Failed> {
+    match waitid(Id::PIDFd(pidfd), WaitPidFlag::WEXITED) {
+        Ok(WaitStatus::Exited(_, found)) if found == code => Ok(()),
+        Ok(_) => Err(Step::WaitPidfd.failed(Errno::ECHILD)),
+        Err(errno) => Err(Step::WaitPidfd.failed(errno)),
+    }
+}
