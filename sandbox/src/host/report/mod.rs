@@ -24,7 +24,7 @@ impl HostSupport {
     }
 }
 
-fn ok(id: &str, found: impl Into<String>) -> Check {
+pub(super) fn ok(id: &str, found: impl Into<String>) -> Check {
     Check {
         id: id.to_owned(),
         standing: Standing::Ok,
@@ -34,11 +34,21 @@ fn ok(id: &str, found: impl Into<String>) -> Check {
     }
 }
 
-fn degraded(id: &str, found: impl Into<String>, lost: impl Into<String>, fix: impl Into<String>) -> Check {
+pub(super) fn degraded(
+    id: &str,
+    found: impl Into<String>,
+    lost: impl Into<String>,
+    fix: impl Into<String>,
+) -> Check {
     Check { standing: Standing::Degraded, lost: lost.into(), fix: fix.into(), ..ok(id, found) }
 }
 
-fn missing(id: &str, found: impl Into<String>, lost: impl Into<String>, fix: impl Into<String>) -> Check {
+pub(super) fn missing(
+    id: &str,
+    found: impl Into<String>,
+    lost: impl Into<String>,
+    fix: impl Into<String>,
+) -> Check {
     Check { standing: Standing::Missing, ..degraded(id, found, lost, fix) }
 }
 
