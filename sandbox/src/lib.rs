@@ -9,6 +9,7 @@ mod command;
 mod error;
 pub mod host;
 mod spec;
+mod sys;
 
 pub use backend::{Backend, Sandbox};
 pub use cancel::Cancel;

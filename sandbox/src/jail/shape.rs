@@ -1,0 +1,54 @@
+//! What all jails of one shape share: computed once, used for any number of them.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dayfly_jobs::Limit;
+use dayfly_policies::Policy;
+
+use super::plan::Plan;
+use super::root;
+use crate::cgroup::Driver;
+use crate::sys::landlock::Abi;
+use crate::{SandboxError, SandboxSpec};
+
+/// A specification made ready for this host.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    pub plan: Plan,
+    pub policy: Arc<Policy>,
+    /// The policy's filter in the kernel's layout.
+    pub filter: Vec<libc::sock_filter>,
+    pub landlock: Option<Abi>,
+    pub waived: BTreeSet<Limit>,
+    /// How cgroups are made here; `None` where there are none to be had and every limit that needs them is
+    /// waived.
+    pub driver: Option<Arc<dyn Driver>>,
+    /// Where slot locks are.
+    pub state: PathBuf,
+}
+
+impl Shape {
+    pub(crate) fn new(
+        spec: &SandboxSpec,
+        driver: Option<Arc<dyn Driver>>,
+        state: PathBuf,
+    ) -> Result<Self, SandboxError> {
+        let filter = spec.policy.filter()?.instructions().iter().map(|instruction| libc::sock_filter {
+            code: instruction.code,
+            jt: instruction.jt,
+            jf: instruction.jf,
+            k: instruction.k,
+        });
+        Ok(Self {
+            plan: root::plan(spec)?,
+            policy: Arc::clone(&spec.policy),
+            filter: filter.collect(),
+            landlock: Abi::of_kernel(),
+            waived: spec.waive.clone(),
+            driver,
+            state,
+        })
+    }
+}
