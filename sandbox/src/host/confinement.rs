@@ -1,10 +1,10 @@
 //! What can be laid on a process so that the kernel refuses its calls: seccomp and Landlock.
 
-use nix::errno::Errno;
 use nix::sys::prctl::set_no_new_privs;
 
 use super::sys;
 use super::trial::{Failed, Step, Tried, attempt};
+use crate::sys::landlock::Abi;
 
 /// What can confine a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +13,8 @@ pub struct Confinement {
     pub filter: Tried,
     /// A seccomp filter that hands calls to a supervisor.
     pub notification: Tried,
-    /// The version of the Landlock interface, or why there is none.
-    pub landlock: Result<u32, Errno>,
+    /// The version of the Landlock interface.
+    pub landlock: Option<u32>,
 }
 
 impl Confinement {
@@ -22,14 +22,14 @@ impl Confinement {
         Self {
             filter: attempt(|| install(Step::SeccompFilter, 0)),
             notification: attempt(listen),
-            landlock: sys::landlock_version(),
+            landlock: Abi::of_kernel().map(Abi::number),
         }
     }
 }
 
-fn install(step: Step, flags: u64) -> Result<(), Failed> {
+fn install(step: Step, flags: libc::c_ulong) -> Result<(), Failed> {
     set_no_new_privs().map_err(|errno| Step::NoNewPrivileges.failed(errno))?;
-    sys::seccomp_allow_all(flags).map(drop).map_err(|errno| step.failed(errno))
+    sys::seccomp_allow_all(flags).map_err(|errno| step.failed(errno))
 }
 
 fn listen() -> Result<(), Failed> {

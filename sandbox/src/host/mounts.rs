@@ -3,14 +3,15 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
-use nix::mount::{MsFlags, mount};
+use nix::mount::MsFlags;
 use nix::sys::stat::Mode;
 use nix::unistd::mkdir;
 
 use super::namespaces::{IdMaps, enter_mounts, enter_user};
-use super::sys;
 use super::trial::{Failed, Held, Step, Tried, attempt};
+use crate::sys::mount::{self, Attributes};
 
 /// What can be done with mounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,32 +44,33 @@ impl Mounts {
 
 fn use_descriptors(ids: &IdMaps) -> Result<(), Failed> {
     enter_mounts(ids)?;
-    sys::open_tree_clone(c"/proc").map_err(|errno| Step::OpenTree.failed(errno))?;
+    mount::clone_tree(c"/proc").map_err(|errno| Step::OpenTree.failed(errno))?;
     let tmpfs = detached_tmpfs()?;
-    sys::mount_setattr(tmpfs.as_fd(), libc::MOUNT_ATTR_RDONLY, None)
+    mount::set_attributes(tmpfs.as_fd(), Attributes::READ_ONLY)
         .map_err(|errno| Step::MountAttributes.failed(errno))?;
-    sys::move_mount(tmpfs.as_fd(), c"/proc").map_err(|errno| Step::MoveMount.failed(errno))
+    open_root()
+        .and_then(|root| mount::attach(tmpfs.as_fd(), root.as_fd(), c"proc"))
+        .map_err(|errno| Step::MoveMount.failed(errno))
 }
 
 fn detached_tmpfs() -> Result<OwnedFd, Failed> {
-    let make = || {
-        let context = sys::fsopen(c"tmpfs")?;
-        sys::fsconfig_create(context.as_fd())?;
-        sys::fsmount(context.as_fd())
-    };
-    make().map_err(|errno| Step::FsOpen.failed(errno))
+    mount::mount_new(c"tmpfs", &[], Attributes::WRITABLE).map_err(|errno| Step::FsOpen.failed(errno))
+}
+
+fn open_root() -> Result<OwnedFd, Errno> {
+    open(c"/", OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty())
 }
 
 fn mount_overlay(ids: &IdMaps) -> Result<(), Failed> {
     enter_mounts(ids)?;
     // `/proc` is a folder on every host that got this far, and only this child sees what covers it.
-    mount(Some(c"tmpfs"), c"/proc", Some(c"tmpfs"), MsFlags::empty(), None::<&CStr>)
+    nix::mount::mount(Some(c"tmpfs"), c"/proc", Some(c"tmpfs"), MsFlags::empty(), None::<&CStr>)
         .map_err(|errno| Step::MountTmpfs.failed(errno))?;
     for folder in [c"/proc/lower", c"/proc/upper", c"/proc/work", c"/proc/merged"] {
         mkdir(folder, Mode::S_IRWXU).map_err(|errno| Step::MountTmpfs.failed(errno))?;
     }
     let layers = c"lowerdir=/proc/lower,upperdir=/proc/upper,workdir=/proc/work,userxattr";
-    mount(Some(c"overlay"), c"/proc/merged", Some(c"overlay"), MsFlags::empty(), Some(layers))
+    nix::mount::mount(Some(c"overlay"), c"/proc/merged", Some(c"overlay"), MsFlags::empty(), Some(layers))
         .map_err(|errno| Step::MountOverlay.failed(errno))
 }
 
@@ -93,11 +95,12 @@ fn try_id_mapping(ids: &IdMaps, source: Source) -> Tried {
 
 fn id_map(namespace: BorrowedFd<'_>, source: Source) -> Result<(), Failed> {
     let mount = match source {
-        Source::Root => sys::open_tree_clone(c"/").map_err(|errno| Step::OpenTree.failed(errno))?,
+        Source::Root => open_root()
+            .and_then(|root| mount::clone_folder(root.as_fd(), c"/"))
+            .map_err(|errno| Step::OpenTree.failed(errno))?,
         Source::Tmpfs => detached_tmpfs()?,
     };
-    sys::mount_setattr(mount.as_fd(), libc::MOUNT_ATTR_IDMAP, Some(namespace))
-        .map_err(|errno| Step::IdMapping.failed(errno))
+    mount::map_owners(mount.as_fd(), namespace).map_err(|errno| Step::IdMapping.failed(errno))
 }
 
 /// Mount points below `/proc`, from the text of `/proc/self/mountinfo`. An automount of binfmt_misc covers a

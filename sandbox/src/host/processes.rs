@@ -3,11 +3,13 @@
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::ForkResult;
 
 use super::sys;
 use super::trial::{Failed, Step, Tried, attempt};
+use crate::sys::clone::Cloned;
+use crate::sys::pidfd::{self, End};
+use crate::sys::process::exit_now;
 
 /// What can be done with processes by descriptor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,25 +35,25 @@ impl Processes {
 
 fn wait_by_descriptor() -> Result<(), Failed> {
     match sys::fork().map_err(|errno| Step::Fork.failed(errno))? {
-        ForkResult::Child => sys::exit_now(7),
+        ForkResult::Child => exit_now(7),
         ForkResult::Parent { child } => {
-            let pidfd = sys::pidfd_open(child).map_err(|errno| Step::OpenPidfd.failed(errno))?;
+            let pidfd = pidfd::open(child.as_raw()).map_err(|errno| Step::OpenPidfd.failed(errno))?;
             expect_exit(pidfd.as_fd(), 7)
         }
     }
 }
 
 fn clone_and_wait(step: Step, cgroup: Option<BorrowedFd<'_>>) -> Result<(), Failed> {
-    match sys::clone3(0, cgroup).map_err(|errno| step.failed(errno))? {
-        None => sys::exit_now(9),
-        Some(pidfd) => expect_exit(pidfd.as_fd(), 9),
+    match sys::clone3(cgroup).map_err(|errno| step.failed(errno))? {
+        Cloned::Child => exit_now(9),
+        Cloned::Parent(child) => expect_exit(child.pidfd.as_fd(), 9),
     }
 }
 
-fn expect_exit(pidfd: BorrowedFd<'_>, code: i32) -> Result<(), Failed> {
-    match waitid(Id::PIDFd(pidfd), WaitPidFlag::WEXITED) {
-        Ok(WaitStatus::Exited(_, found)) if found == code => Ok(()),
-        Ok(_) => Err(Step::WaitPidfd.failed(Errno::ECHILD)),
+fn expect_exit(pidfd: BorrowedFd<'_>, code: u8) -> Result<(), Failed> {
+    match pidfd::wait(pidfd) {
+        Ok(End::Exited(found)) if found == code => Ok(()),
+        Ok(End::Exited(_) | End::Killed(_)) => Err(Step::WaitPidfd.failed(Errno::ECHILD)),
         Err(errno) => Err(Step::WaitPidfd.failed(errno)),
     }
 }

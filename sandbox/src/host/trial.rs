@@ -12,6 +12,7 @@ use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{ForkResult, Pid, pipe2, read, write};
 
 use super::sys;
+use crate::sys::process::exit_now;
 
 /// What came of trying one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,9 +106,8 @@ steps! {
     SeccompAction => "ask for seccomp's user notification",
     SeccompFilter => "install a seccomp filter",
     SeccompListener => "install a seccomp filter with a listener",
-    Landlock => "ask for Landlock",
-    FindCgroup => "find this process's cgroup",
-    MakeCgroup => "make a cgroup",
+
+
 }
 
 impl Step {
@@ -145,7 +145,7 @@ pub(super) fn attempt(trial: impl FnOnce() -> Result<(), Failed>) -> Tried {
 pub(super) fn in_child(step: Step, trial: impl FnOnce() -> Result<(), Errno>) -> Result<(), Failed> {
     match sys::fork() {
         Err(errno) => Err(Step::Fork.failed(errno)),
-        Ok(ForkResult::Child) => sys::exit_now(trial().map_or_else(|errno| errno as i32, |()| 0)),
+        Ok(ForkResult::Child) => exit_now(trial().map_or_else(|errno| errno as i32, |()| 0)),
         Ok(ForkResult::Parent { child }) => match waitpid(child, None) {
             Ok(WaitStatus::Exited(_, 0)) => Ok(()),
             Ok(WaitStatus::Exited(_, code)) => Err(step.failed(Errno::from_raw(code))),
@@ -173,7 +173,7 @@ impl Held {
                 send(&writer, make());
                 // Ends with the parent's end of the pipe, whether it was dropped or died with its process.
                 read(&parked, &mut [0]).ok();
-                sys::exit_now(0)
+                exit_now(0)
             }
             Ok(ForkResult::Parent { child }) => {
                 let held = Self { pid: child, release: Some(release) };
@@ -201,7 +201,7 @@ impl Drop for Held {
 
 fn report_and_exit(writer: &OwnedFd, result: Result<(), Failed>) -> ! {
     send(writer, result);
-    sys::exit_now(0)
+    exit_now(0)
 }
 
 /// One byte for the step (`u8::MAX` for none) and four for the errno.
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_trial_that_dies_is_told_apart() {
-        assert_eq!(attempt(|| sys::exit_now(0)), Tried::Killed);
+        assert_eq!(attempt(|| exit_now(0)), Tried::Killed);
     }
 
     #[test]
