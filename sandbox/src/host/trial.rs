@@ -106,8 +106,6 @@ steps! {
     SeccompAction => "ask for seccomp's user notification",
     SeccompFilter => "install a seccomp filter",
     SeccompListener => "install a seccomp filter with a listener",
-
-
 }
 
 impl Step {

@@ -13,7 +13,7 @@ mod tests;
 
 use dayfly_jobs::{Check, HostReport, Standing};
 
-use super::{HostSupport, Tried};
+use super::{HostSupport, Jitter, Tried};
 
 impl HostSupport {
     /// The findings about this host, in the order they are shown.
@@ -21,6 +21,13 @@ impl HostSupport {
         let groups =
             [kernel::checks(self), isolation::checks(self), cgroups::checks(self), timing::checks(self)];
         HostReport { kernel: self.kernel.clone(), checks: groups.into_iter().flatten().collect() }
+    }
+}
+
+impl Jitter {
+    /// The finding about this measurement, and a grade for the host that takes `report` into account.
+    pub fn grade(self, report: &HostReport) -> Vec<Check> {
+        timing::graded(&report.checks, self)
     }
 }
 

@@ -1,9 +1,64 @@
 //! Findings about how steady times are. None of them keeps a job from running.
 
-use dayfly_jobs::{Bytes, Check};
+use dayfly_jobs::{Bytes, Check, Standing, WallTime};
 
 use super::{degraded, ok};
-use crate::host::HostSupport;
+use crate::host::{HostSupport, Jitter};
+
+/// More of the time lost than this, in thousandths, or more at once, is noise.
+const QUIET_LOSS: u64 = 5;
+const QUIET_GAP: WallTime = WallTime::millis(5);
+
+/// The finding of a measurement, and the grade that follows from it and from the settings.
+pub(super) fn graded(settings: &[Check], jitter: Jitter) -> Vec<Check> {
+    let jitter = measured(jitter);
+    let grade = grade(settings, &jitter);
+    vec![jitter, grade]
+}
+
+fn measured(jitter: Jitter) -> Check {
+    let (id, lost) = ("timing.jitter", jitter.lost_per_mille());
+    let found = format!(
+        "a busy program lost {}.{} % of {} ms, {}.{} ms at once",
+        lost / 10,
+        lost % 10,
+        jitter.wall.as_micros() / 1000,
+        jitter.longest_gap.as_micros() / 1000,
+        jitter.longest_gap.as_micros() / 100 % 10,
+    );
+    match lost <= QUIET_LOSS && jitter.longest_gap <= QUIET_GAP {
+        true => ok(id, found),
+        false => degraded(
+            id,
+            found,
+            "wall times that do not depend on what else runs",
+            "stop other work on this host, or keep processors for Dayfly (isolcpus=, --cpus pin:LIST)",
+        ),
+    }
+}
+
+fn grade(settings: &[Check], jitter: &Check) -> Check {
+    let unsteady: Vec<_> = settings
+        .iter()
+        .filter(|check| check.id.starts_with("timing.") && check.standing != Standing::Ok)
+        .filter_map(|check| check.id.strip_prefix("timing."))
+        .collect();
+    match (jitter.standing, unsteady.is_empty()) {
+        (Standing::Ok, true) => ok("timing.grade", "steady"),
+        (Standing::Ok, false) => degraded(
+            "timing.grade",
+            format!("fair ({})", unsteady.join(", ")),
+            "times of different runs and hosts that can be compared closely",
+            "see docs/HOSTS.md, Timing",
+        ),
+        (Standing::Degraded | Standing::Missing, _) => degraded(
+            "timing.grade",
+            "noisy",
+            "times that can be compared at all; CPU time still can, roughly",
+            "stop other work on this host and measure again",
+        ),
+    }
+}
 
 pub(super) fn checks(host: &HostSupport) -> Vec<Check> {
     vec![swap(host), smt(host), governor(host), turbo(host), huge_pages(host), cores(host)]
