@@ -1,17 +1,26 @@
-//! How control groups are laid out on this host and which of them this process may use.
+//! How control groups are laid out on this host, and whether Dayfly can make and enter groups of its own.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
+use nix::unistd::write;
+
 use super::files::HostFiles;
+use super::processes::clone_and_wait;
+use super::trial::{Step, Tried, attempt};
+use crate::cgroup::{self, Driver, Entry, Facility, GroupStats, Layout, Wants};
+use crate::slot::Slots;
+use crate::{CgroupError, SandboxError};
 
 /// The control groups of this host.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cgroups {
-    /// Where the version 2 tree is mounted, and the controllers it has.
+    /// The version 2 tree, where one is mounted.
     pub v2: Option<V2Tree>,
     /// Controllers that have a version 1 tree of their own.
     pub v1: Vec<String>,
+    /// What groups of ours can do, or why there are none.
+    pub groups: Result<Groups, Refusal>,
 }
 
 /// The version 2 tree.
@@ -21,29 +30,100 @@ pub struct V2Tree {
     pub own_group: PathBuf,
     /// The controllers of that group.
     pub controllers: Vec<String>,
-    /// Whether `memory.peak`, `pids.peak` and `cgroup.kill` exist there.
-    pub files: Vec<String>,
+}
+
+/// What a group that was made and removed again could do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Groups {
+    /// The version of the interface.
+    pub layout: Layout,
+    /// A process entered.
+    pub enter: Tried,
+    /// The peak of memory is recorded.
+    pub peak_memory: bool,
+    /// The peak of processes is recorded.
+    pub peak_processes: bool,
+    /// Memory can be kept out of swap.
+    pub swap: Result<(), Refusal>,
+    /// Processor time can be rationed.
+    pub cpu_quota: Result<(), Refusal>,
+    /// Processors can be chosen.
+    pub cpu_set: Result<(), Refusal>,
+}
+
+/// Why something cannot be had, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why.
+    pub reason: String,
+    /// What to do about it.
+    pub fix: String,
 }
 
 impl Cgroups {
-    pub(super) fn read(files: &HostFiles, mountinfo: &str) -> Self {
-        let memberships = files.text("/proc/self/cgroup").unwrap_or_default();
-        let v2 = own_group(mountinfo, &memberships).map(|own_group| {
-            let folder = own_group.to_string_lossy().into_owned();
-            let controllers = files.text(&format!("{folder}/cgroup.controllers")).unwrap_or_default();
-            V2Tree {
-                own_group,
-                controllers: controllers.split_whitespace().map(str::to_owned).collect(),
-                files: files.names(&folder),
-            }
-        });
-        Self { v2, v1: v1_controllers(mountinfo) }
+    pub(super) fn probe(files: &HostFiles, mountinfo: &str) -> Self {
+        let (v2, v1) = mounted(files, mountinfo);
+        Self { v2, v1, groups: try_group().map_err(|error| refusal(&error)) }
     }
+}
 
-    /// The folder of this process's own version 2 group, opened.
-    pub(super) fn open_own_group(&self) -> Option<File> {
-        File::open(&self.v2.as_ref()?.own_group).ok()
+fn mounted(files: &HostFiles, mountinfo: &str) -> (Option<V2Tree>, Vec<String>) {
+    let memberships = files.text("/proc/self/cgroup").unwrap_or_default();
+    let v2 = own_group(mountinfo, &memberships).map(|own_group| {
+        let file = own_group.join("cgroup.controllers");
+        let controllers = files.text(&file.to_string_lossy()).unwrap_or_default();
+        V2Tree { own_group, controllers: controllers.split_whitespace().map(str::to_owned).collect() }
+    });
+    (v2, v1_controllers(mountinfo))
+}
+
+/// Makes a group as a job's is made, lets a child enter it, and removes it with all that was made for it.
+fn try_group() -> Result<Groups, SandboxError> {
+    let driver = cgroup::detect(None)?;
+    let slot = Slots::open_default()?.acquire()?;
+    let group = driver.create(&slot.next_group(), Wants::default())?;
+    let enter = enter(group.entry());
+    let stats = group.stats();
+    group.remove()?;
+    driver.remove_parent()?;
+    Ok(groups(driver.as_ref(), enter, &stats?))
+}
+
+fn groups(driver: &dyn Driver, enter: Tried, stats: &GroupStats) -> Groups {
+    let has = |facility| match driver.lacks().iter().find(|lack| lack.facility == facility) {
+        Some(lack) => Err(Refusal { reason: lack.reason.clone(), fix: lack.fix.clone() }),
+        None => Ok(()),
+    };
+    Groups {
+        layout: driver.layout(),
+        enter,
+        peak_memory: stats.peak_memory.is_some(),
+        peak_processes: stats.peak_processes.is_some(),
+        swap: has(Facility::Swap),
+        cpu_quota: has(Facility::CpuQuota),
+        cpu_set: has(Facility::CpuSet),
     }
+}
+
+fn enter(entry: Entry<'_>) -> Tried {
+    let failed = |errno: Errno| Step::EnterGroups.failed(errno);
+    attempt(|| match entry {
+        Entry::V2(folder) => clone_and_wait(Step::IntoCgroup, Some(folder)),
+        Entry::V1(files) => files.iter().try_for_each(|file| write(file, b"0").map(drop).map_err(failed)),
+    })
+}
+
+/// Takes the fix out of an error that names one.
+fn refusal(error: &SandboxError) -> Refusal {
+    let fix = match error {
+        SandboxError::Cgroup(
+            CgroupError::File { fix, .. } | CgroupError::Unusable { fix, .. } | CgroupError::Lacking { fix, .. },
+        ) => fix.as_str(),
+        _ => "",
+    };
+    let text = error.to_string();
+    let reason = text.strip_suffix(fix).and_then(|reason| reason.strip_suffix("; ")).unwrap_or(&text);
+    Refusal { reason: reason.to_owned(), fix: fix.to_owned() }
 }
 
 /// One line of mountinfo: where something is mounted, which part of it, its type and its options.
@@ -102,9 +182,9 @@ mod tests {
             ("/proc/self/cgroup", "4:memory:/a\n0::/\n"),
             ("/sys/fs/cgroup/unified/cgroup.controllers", "\n"),
         ]);
-        let cgroups = Cgroups::read(&host, HYBRID);
-        assert_eq!(cgroups.v1, ["cpu", "cpuacct", "memory"]);
-        let v2 = cgroups.v2.unwrap();
+        let (v2, v1) = mounted(&host, HYBRID);
+        assert_eq!(v1, ["cpu", "cpuacct", "memory"]);
+        let v2 = v2.unwrap();
         assert_eq!(v2.own_group, Path::new("/sys/fs/cgroup/unified"));
         assert_eq!(v2.controllers, Vec::<String>::new());
     }
@@ -119,13 +199,20 @@ mod tests {
             let (_folder, host) = host_with(&[
                 ("/proc/self/cgroup", membership),
                 (&format!("{group}/cgroup.controllers"), "cpu memory pids\n"),
-                (&format!("{group}/memory.peak"), "0\n"),
             ]);
-            let v2 = Cgroups::read(&host, mountinfo).v2.unwrap();
+            let v2 = mounted(&host, mountinfo).0.unwrap();
             assert_eq!(v2.own_group, Path::new(group));
             assert_eq!(v2.controllers, ["cpu", "memory", "pids"]);
-            assert_eq!(v2.files, ["cgroup.controllers", "memory.peak"]);
         }
-        assert_eq!(Cgroups::read(&host_with(&[]).1, "").v2, None);
+        assert_eq!(mounted(&host_with(&[]).1, ""), (None, Vec::new()));
+    }
+
+    #[test]
+    fn a_refusal_has_reason_and_fix_apart() {
+        let unusable = CgroupError::Unusable { reason: "none".into(), fix: "mount one".into() };
+        let split = refusal(&unusable.into());
+        assert_eq!((split.reason.as_str(), split.fix.as_str()), ("no usable control groups: none", "mount one"));
+        let other = refusal(&SandboxError::system("do this", Errno::EPERM));
+        assert_eq!((other.reason.as_str(), other.fix.as_str()), ("cannot do this: EPERM: Operation not permitted", ""));
     }
 }

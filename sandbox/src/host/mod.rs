@@ -21,10 +21,9 @@ mod timing;
 mod trial;
 
 use std::env::consts::ARCH;
-use std::os::fd::AsFd;
 
 pub use caller::Caller;
-pub use cgroups::{Cgroups, V2Tree};
+pub use cgroups::{Cgroups, Groups, Refusal, V2Tree};
 pub use confinement::Confinement;
 pub use mounts::Mounts;
 pub use namespaces::Namespaces;
@@ -69,19 +68,17 @@ impl HostSupport {
         let ids = IdMaps::of_this_process();
         let mountinfo = files.text("/proc/self/mountinfo").unwrap_or_default();
         let caller = Caller::probe(&files);
-        let cgroups = Cgroups::read(&files, &mountinfo);
-        let own_group = cgroups.open_own_group();
         Self {
             kernel: files.text("/proc/sys/kernel/osrelease").unwrap_or_default(),
             machine: ARCH,
             settings: Settings::read(&files),
             namespaces: Namespaces::probe(&ids),
             mounts: Mounts::probe(&ids, caller.admin, &mountinfo),
-            processes: Processes::probe(own_group.as_ref().map(AsFd::as_fd)),
+            processes: Processes::probe(),
             confinement: Confinement::probe(),
             timing: Timing::read(&files),
+            cgroups: Cgroups::probe(&files, &mountinfo),
             caller,
-            cgroups,
         }
     }
 }

@@ -18,18 +18,11 @@ pub struct Processes {
     pub pidfd: Tried,
     /// `clone3` with a descriptor for the child.
     pub clone3: Tried,
-    /// `clone3` straight into a cgroup; `None` where there is no version 2 tree to try it in.
-    pub into_cgroup: Option<Tried>,
 }
 
 impl Processes {
-    /// `cgroup` is a folder of the version 2 tree that this process may use.
-    pub(super) fn probe(cgroup: Option<BorrowedFd<'_>>) -> Self {
-        Self {
-            pidfd: attempt(wait_by_descriptor),
-            clone3: attempt(|| clone_and_wait(Step::Clone3, None)),
-            into_cgroup: cgroup.map(|fd| attempt(|| clone_and_wait(Step::IntoCgroup, Some(fd)))),
-        }
+    pub(super) fn probe() -> Self {
+        Self { pidfd: attempt(wait_by_descriptor), clone3: attempt(|| clone_and_wait(Step::Clone3, None)) }
     }
 }
 
@@ -43,7 +36,8 @@ fn wait_by_descriptor() -> Result<(), Failed> {
     }
 }
 
-fn clone_and_wait(step: Step, cgroup: Option<BorrowedFd<'_>>) -> Result<(), Failed> {
+/// Makes a child in this cgroup, if one is given, and waits for it; `step` is what to blame.
+pub(super) fn clone_and_wait(step: Step, cgroup: Option<BorrowedFd<'_>>) -> Result<(), Failed> {
     match sys::clone3(cgroup).map_err(|errno| step.failed(errno))? {
         Cloned::Child => exit_now(9),
         Cloned::Parent(child) => expect_exit(child.pidfd.as_fd(), 9),

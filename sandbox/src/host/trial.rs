@@ -102,6 +102,7 @@ steps! {
     WaitPidfd => "wait on a process (waitid P_PIDFD)",
     Clone3 => "make a process (clone3)",
     IntoCgroup => "make a process in a cgroup (CLONE_INTO_CGROUP)",
+    EnterGroups => "enter a cgroup",
     NoNewPrivileges => "set no_new_privs",
     SeccompAction => "ask for seccomp's user notification",
     SeccompFilter => "install a seccomp filter",

@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 
 use crate::host::trial::{Failed, Step};
-use crate::host::{HostSupport, Tried};
+use crate::host::{HostSupport, Refusal, Tried};
 
 /// For a call that a kernel since this version has, so that an older kernel or a filter is in the way.
 pub(super) fn call(host: &HostSupport, tried: Tried, since: &str) -> String {
@@ -100,5 +100,24 @@ pub(super) fn covered_proc(host: &HostSupport) -> String {
                 covering => covering.join(", "),
             }
         ),
+    }
+}
+
+/// For groups that cannot be made.
+pub(super) fn groups(host: &HostSupport, refusal: &Refusal) -> String {
+    let caller = &host.caller;
+    let delegable = host.cgroups.v2.as_ref().is_some_and(|_| host.cgroups.v1.is_empty());
+    match (caller.uid, delegable) {
+        (0, _) | (_, false) if refusal.fix.is_empty() => "see docs/HOSTS.md, Control groups".into(),
+        (0, _) | (_, false) => refusal.fix.clone(),
+        _ if caller.user_manager => "systemd-run --user --scope -p Delegate=yes dayfly ... (if a controller is \
+                                     missing then: docs/HOSTS.md, Control groups with systemd)"
+            .into(),
+        _ if caller.systemd => format!(
+            "log in as this user, or: sudo loginctl enable-linger {uid}; then with XDG_RUNTIME_DIR=/run/user/{uid}: \
+             systemd-run --user --scope -p Delegate=yes dayfly ...",
+            uid = caller.uid
+        ),
+        _ => "run as root, or have a group handed to you (docs/HOSTS.md, Control groups with systemd)".into(),
     }
 }
