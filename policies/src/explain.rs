@@ -1,9 +1,8 @@
 //! What a policy says about a call, and the whole policy as people read it.
 
-use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+use std::fmt;
 
-use crate::language::{PolicyError, Rule};
+use crate::language::{Action, PolicyError, Rule};
 use crate::policy::Policy;
 
 /// What a policy says about one system call.
@@ -23,9 +22,7 @@ impl<'a> Explanation<'a> {
 impl fmt::Display for Explanation<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for rule in &self.rules {
-            write!(f, "{:<8} {}", rule.action.to_string(), self.call)?;
-            write_conditions(f, rule)?;
-            writeln!(f, ": {} ({})", rule.reason, rule.place)?;
+            writeln!(f, "{} {}: {} ({})", rule.action, phrase(rule), rule.reason, rule.place)?;
         }
         match self.rules.iter().all(|rule| !rule.conditions.is_empty()) {
             true => writeln!(f, "deny ENOSYS {}: {UNNAMED}", self.call),
@@ -36,13 +33,6 @@ impl fmt::Display for Explanation<'_> {
 
 /// The answer to what no rule names.
 const UNNAMED: &str = "no rule names it; a program takes the kernel for one without it";
-
-fn write_conditions(f: &mut impl Write, rule: &Rule) -> fmt::Result {
-    for (i, condition) in rule.conditions.iter().enumerate() {
-        write!(f, "{}{condition}", if i == 0 { " where " } else { " and " })?;
-    }
-    Ok(())
-}
 
 impl Policy {
     /// What this policy says about a call, by the call's name.
@@ -55,31 +45,40 @@ impl Policy {
         let mut text = format!("{}: {}\n", self.name(), self.description());
         let networks: Vec<String> = self.networks().iter().map(ToString::to_string).collect();
         text += &format!("network: {}\n\n", networks.join(", "));
-        for ((action, reason), mut calls) in self.paragraphs()? {
-            calls.dedup();
+        for Paragraph { action, reason, calls } in paragraphs(self.rules()?) {
             text += &format!("{action}: {reason}\n    {}\n", calls.join(", "));
         }
         text += &format!("\ndeny ENOSYS: every other call; {UNNAMED}\n");
         text += "forbid: every call of another architecture or of x32\n";
         Ok(text)
     }
+}
 
-    fn paragraphs(&self) -> Result<Vec<((String, &str), Vec<String>)>, PolicyError> {
-        let mut order: BTreeMap<(String, &str), usize> = BTreeMap::new();
-        let mut paragraphs: Vec<((String, &str), Vec<String>)> = Vec::new();
-        for rule in self.rules()? {
-            let key = (rule.action.to_string(), &*rule.reason);
-            let index = *order.entry(key.clone()).or_insert(paragraphs.len());
-            if index == paragraphs.len() {
-                paragraphs.push((key, Vec::new()));
-            }
-            let mut call = rule.call.to_string();
-            // Writing to a string does not fail.
-            let _infallible = write_conditions(&mut call, rule);
-            if let Some((_, calls)) = paragraphs.get_mut(index) {
-                calls.push(call);
-            }
+/// The calls that get one answer for one reason.
+struct Paragraph<'a> {
+    action: Action,
+    reason: &'a str,
+    calls: Vec<String>,
+}
+
+fn paragraphs(rules: &[Rule]) -> Vec<Paragraph<'_>> {
+    let mut paragraphs: Vec<Paragraph<'_>> = Vec::new();
+    for rule in rules {
+        let (action, reason) = (rule.action, &*rule.reason);
+        let call = phrase(rule);
+        match paragraphs.iter_mut().find(|known| known.action == action && known.reason == reason) {
+            Some(known) => known.calls.push(call),
+            None => paragraphs.push(Paragraph { action, reason, calls: vec![call] }),
         }
-        Ok(paragraphs)
+    }
+    paragraphs
+}
+
+/// `socket where arg0 == AF_UNIX and arg2 == 0`.
+fn phrase(rule: &Rule) -> String {
+    let conditions: Vec<String> = rule.conditions.iter().map(ToString::to_string).collect();
+    match conditions.is_empty() {
+        true => rule.call.to_string(),
+        false => format!("{} where {}", rule.call, conditions.join(" and ")),
     }
 }

@@ -1,6 +1,7 @@
 //! Rules have no order, so no two of them may disagree about a call, nor say the same thing twice.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::error::PolicyError;
 use super::rule::Rule;
@@ -17,14 +18,13 @@ pub(super) fn contradictions(rules: &[Rule]) -> Result<(), PolicyError> {
 }
 
 fn compare(first: &Rule, second: &Rule) -> Result<(), PolicyError> {
-    let call = || second.call.to_string();
     if first.action != second.action {
         if first.excludes(second) {
             return Ok(());
         }
         return Err(PolicyError::Contradiction {
             place: second.place.clone(),
-            call: call(),
+            call: Arc::clone(&second.call),
             second_action: second.action,
             first: first.place.clone(),
             first_action: first.action,
@@ -33,7 +33,7 @@ fn compare(first: &Rule, second: &Rule) -> Result<(), PolicyError> {
     if first.covers(second) || second.covers(first) {
         return Err(PolicyError::Duplicate {
             place: second.place.clone(),
-            call: call(),
+            call: Arc::clone(&second.call),
             first: first.place.clone(),
         });
     }

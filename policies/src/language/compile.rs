@@ -17,7 +17,7 @@ use super::verify;
 ///
 /// A call that no rule matches fails with ENOSYS. Calls of another architecture or of x32 are handed to the
 /// supervisor before any rule is looked at. Calls that `arch` does not have are left out.
-pub fn compile(policy: &str, rules: &[Rule], arch: Arch) -> Result<Filter, PolicyError> {
+pub(crate) fn compile(policy: &str, rules: &[Rule], arch: Arch) -> Result<Filter, PolicyError> {
     let uncompilable = |reason: String| PolicyError::Uncompilable { policy: policy.to_owned(), reason };
     let context = build(rules, arch).map_err(|error| uncompilable(error.to_string()))?;
     let bytes = export(&context).map_err(|error| uncompilable(error.to_string()))?;

@@ -16,17 +16,17 @@ use super::{check, groups};
 /// A policy's text that has the right shape. Its rules are read on demand: a process that uses a built-in
 /// policy has the filter already and never needs them.
 #[derive(Debug)]
-pub struct Definition {
+pub(crate) struct Definition {
     document: Document,
     source: Source,
 }
 
 /// The longest text that is read.
-pub const MAX_TEXT: usize = 256 * 1024;
+pub(crate) const MAX_TEXT: usize = 256 * 1024;
 
 impl Definition {
     /// Reads the text's shape. `origin` is what errors call the text, usually a file name.
-    pub fn parse(text: &str, origin: &str) -> Result<Self, PolicyError> {
+    pub(crate) fn parse(text: &str, origin: &str) -> Result<Self, PolicyError> {
         if text.len() > MAX_TEXT {
             return Err(PolicyError::TooLarge { origin: origin.to_owned(), max: MAX_TEXT });
         }
@@ -49,33 +49,33 @@ impl Definition {
     }
 
     /// The policy's name.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.document.name.as_ref()
     }
 
     /// What the policy is for.
-    pub fn description(&self) -> &str {
+    pub(crate) fn description(&self) -> &str {
         self.document.description.as_ref()
     }
 
     /// The networks a job may have.
-    pub fn networks(&self) -> &[Network] {
+    pub(crate) fn networks(&self) -> &[Network] {
         self.document.network.allowed.as_ref()
     }
 
     /// The limits of a job that names none.
-    pub fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &Limits {
         &self.document.limits
     }
 
     /// The most a job may ask for.
-    pub fn ceilings(&self) -> &Ceilings {
+    pub(crate) fn ceilings(&self) -> &Ceilings {
         &self.document.ceilings
     }
 
     /// The rules: those of the included groups, its own, and those that every policy needs to start a
     /// program.
-    pub fn rules(&self) -> Result<Vec<Rule>, PolicyError> {
+    pub(crate) fn rules(&self) -> Result<Vec<Rule>, PolicyError> {
         let mut expansion = Expansion::default();
         for (i, name) in self.document.include.iter().enumerate() {
             let earlier = self.document.include.iter().take(i).any(|other| other.as_ref() == name.as_ref());

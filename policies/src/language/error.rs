@@ -14,9 +14,9 @@ pub struct Place {
     /// The file, or the name of a text that is built in.
     pub origin: Arc<str>,
     /// The line.
-    pub line: usize,
+    pub line: u32,
     /// The column, in characters.
-    pub column: usize,
+    pub column: u32,
 }
 
 impl Place {
@@ -24,8 +24,13 @@ impl Place {
     pub fn of(origin: &Arc<str>, text: &str, offset: usize) -> Self {
         let before = text.get(..offset).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-        Self { origin: Arc::clone(origin), line: before.matches('\n').count() + 1, column }
+        let column = before.get(line_start..).unwrap_or_default().chars().count();
+        let from_one = |count: usize| u32::try_from(count).map_or(u32::MAX, |count| count.saturating_add(1));
+        Self {
+            origin: Arc::clone(origin),
+            line: from_one(before.matches('\n').count()),
+            column: from_one(column),
+        }
     }
 }
 
@@ -91,7 +96,7 @@ pub enum PolicyError {
         /// The second rule.
         place: Place,
         /// The call.
-        call: String,
+        call: Arc<str>,
         /// The first rule.
         first: Place,
     },
@@ -104,7 +109,7 @@ pub enum PolicyError {
         /// The second rule.
         place: Place,
         /// The call.
-        call: String,
+        call: Arc<str>,
         /// What the second rule says.
         second_action: Action,
         /// The first rule.

@@ -159,7 +159,7 @@ fn alternatives(source: &Source, args: &[Spanned<Argument>]) -> Result<Vec<Vec<C
         source.require(room, &arg.span(), "these lists combine to over 4096 rules; use ranges or masks")?;
         combinations = combinations
             .iter()
-            .flat_map(|chosen| conditions.iter().map(|next| [chosen.as_slice(), &[next.clone()]].concat()))
+            .flat_map(|chosen| conditions.iter().map(|next| [chosen, std::slice::from_ref(next)].concat()))
             .collect();
     }
     Ok(combinations)

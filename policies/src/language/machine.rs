@@ -21,7 +21,7 @@ impl Call {
             4 => Some(self.arch),
             8 | 12 => Some(0),
             _ => {
-                let (argument, byte) = ((offset - 16) / 8, offset % 8);
+                let (argument, byte) = (offset.checked_sub(16)? / 8, offset % 8);
                 let value = *self.arguments.get(usize::try_from(argument).ok()?)?;
                 match byte {
                     0 => u32::try_from(value & 0xFFFF_FFFF).ok(),

@@ -19,11 +19,11 @@ mod symbols;
 mod verify;
 
 pub use calls::{Arch, syscall_name};
-pub use compile::compile;
-pub use definition::{Definition, MAX_TEXT};
+pub(crate) use compile::compile;
+pub(crate) use definition::{Definition, MAX_TEXT};
 pub use document::{Ceilings, Network};
 pub use error::{Place, PolicyError};
 pub use filter::{Decision, Filter, Instruction};
 pub use machine::Call;
-pub use nearest::hint;
+pub(crate) use nearest::hint;
 pub use rule::{Action, Condition, REPORT_FD, Rule, Test};

@@ -1,7 +1,7 @@
 //! Suggestions: which known name somebody who mistyped one probably meant.
 
 /// `; did you mean 'openat'?`, or nothing where no candidate is near.
-pub fn hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     let limit = (name.chars().count() / 3).clamp(1, 3);
     candidates
         .into_iter()
