@@ -117,7 +117,9 @@ fn enter(entry: Entry<'_>) -> Tried {
 fn refusal(error: &SandboxError) -> Refusal {
     let fix = match error {
         SandboxError::Cgroup(
-            CgroupError::File { fix, .. } | CgroupError::Unusable { fix, .. } | CgroupError::Lacking { fix, .. },
+            CgroupError::File { fix, .. }
+            | CgroupError::Unusable { fix, .. }
+            | CgroupError::Lacking { fix, .. },
         ) => fix.as_str(),
         _ => "",
     };
@@ -211,8 +213,14 @@ mod tests {
     fn a_refusal_has_reason_and_fix_apart() {
         let unusable = CgroupError::Unusable { reason: "none".into(), fix: "mount one".into() };
         let split = refusal(&unusable.into());
-        assert_eq!((split.reason.as_str(), split.fix.as_str()), ("no usable control groups: none", "mount one"));
+        assert_eq!(
+            (split.reason.as_str(), split.fix.as_str()),
+            ("no usable control groups: none", "mount one")
+        );
         let other = refusal(&SandboxError::system("do this", Errno::EPERM));
-        assert_eq!((other.reason.as_str(), other.fix.as_str()), ("cannot do this: EPERM: Operation not permitted", ""));
+        assert_eq!(
+            (other.reason.as_str(), other.fix.as_str()),
+            ("cannot do this: EPERM: Operation not permitted", "")
+        );
     }
 }

@@ -28,8 +28,10 @@ pub(crate) struct Brief<'a> {
     pub init: BorrowedFd<'a>,
     /// Our end of the socket to the supervisor; closes on exec.
     pub report: BorrowedFd<'a>,
-    /// The command's cgroup.
-    pub group: Entry<'a>,
+    /// The descriptors needed, ascending; all others are closed first of all.
+    pub keep: &'a [RawFd],
+    /// The command's cgroup, if it has one.
+    pub group: Option<Entry<'a>>,
     /// The system call filter, as the kernel reads it.
     pub filter: &'a [libc::sock_filter],
     /// Landlock, where this kernel has it.
@@ -60,6 +62,7 @@ fn fail(report: BorrowedFd<'_>, failure: Failure) -> ! {
 }
 
 fn deliver(brief: &Brief<'_>) -> Result<(), Failure> {
+    fd::close_all_but(brief.keep).stage(SetupStage::Join)?;
     // While /proc is still the host's.
     raise_oom_score().stage(SetupStage::Session)?;
     let ready = message::receive(brief.report, &mut [0; 1]).stage(SetupStage::Join)?;
@@ -68,8 +71,8 @@ fn deliver(brief: &Brief<'_>) -> Result<(), Failure> {
     }
     pidfd::enter_namespaces(brief.init, NAMESPACES).stage(SetupStage::Join)?;
     let cgroup = match brief.group {
-        Entry::V2(folder) => Some(folder),
-        Entry::V1(_) => None,
+        Some(Entry::V2(folder)) => Some(folder),
+        Some(Entry::V1(_)) | None => None,
     };
     // The new process is in the PID namespace, which entering it does not do for ourselves. We still have
     // the host's user id, which is what the cgroup's owner check looks at.
@@ -106,10 +109,9 @@ extern "C" fn command_process(brief: &Brief<'_>) -> ! {
 
 /// Everything that does not depend on the command.
 fn park(brief: &Brief<'_>) -> Result<BorrowedFd<'static>, Failure> {
-    if let Entry::V1(groups) = brief.group {
+    if let Some(Entry::V1(groups)) = brief.group {
         enter_groups(groups)?;
     }
-    // From here on the supervisor's descriptors are gone; sockets of other jails among them.
     let report = keep_only(brief.report).stage(SetupStage::Session)?;
     process::reset_signals().stage(SetupStage::Session)?;
     process::new_session().stage(SetupStage::Session)?;

@@ -25,6 +25,9 @@ pub(crate) struct Brief<'a> {
     pub plan: &'a Plan,
     /// Our end of the socket to the supervisor.
     pub control: BorrowedFd<'a>,
+    /// The descriptors init needs, ascending. All others are closed first of all: copies of the supervisor's
+    /// ends of such sockets would keep jails alive that nobody supervises any more.
+    pub keep: &'a [RawFd],
     /// The plan's sources as detached trees, where the supervisor could clone them; init clones them itself
     /// where this is `None`.
     pub trees: &'a mut [Option<OwnedFd>],
@@ -34,7 +37,7 @@ pub(crate) struct Brief<'a> {
 
 /// The whole life of init.
 pub(crate) extern "C" fn run(brief: &mut Brief<'_>) -> ! {
-    match build(brief).and_then(|workspace| settle(brief.control, &workspace)) {
+    match build(brief).and_then(|folders| settle(brief.control, folders)) {
         Ok(()) => sleep(),
         Err(failure) => {
             // If even this fails the supervisor sees the socket close, which it reports as well.
@@ -44,7 +47,9 @@ pub(crate) extern "C" fn run(brief: &mut Brief<'_>) -> ! {
     }
 }
 
-fn build(brief: &mut Brief<'_>) -> Result<OwnedFd, Failure> {
+/// Builds the root and gives the workspace and a folder of the writable tree.
+fn build(brief: &mut Brief<'_>) -> Result<[OwnedFd; 2], Failure> {
+    fd::close_all_but(brief.keep).stage(SetupStage::Identity)?;
     let mut go = [0; 1];
     let told = message::receive(brief.control, &mut go).stage(SetupStage::Identity)?;
     if told.len == 0 {
@@ -66,8 +71,10 @@ fn build(brief: &mut Brief<'_>) -> Result<OwnedFd, Failure> {
     if brief.plan.loopback {
         process::loopback_up().stage(SetupStage::Loopback)?;
     }
-    openat(AT_FDCWD, c"/box", OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC, Mode::empty())
-        .stage(SetupStage::Pivot)
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let workspace = openat(AT_FDCWD, c"/box", flags, Mode::empty()).stage(SetupStage::Pivot)?;
+    let scratch = openat(AT_FDCWD, super::root::SCRATCH, flags, Mode::empty()).stage(SetupStage::Pivot)?;
+    Ok([workspace, scratch])
 }
 
 /// Without privilege outside, the trees can only be cloned here, with the rights of the user we run for.
@@ -99,7 +106,8 @@ fn fill(brief: &mut Brief<'_>, root: BorrowedFd<'_>) -> Result<(), Failure> {
             Step::Link(place, target) => make_link(root, place, target).stage_at(SetupStage::Fill, i)?,
             Step::Attach(index, place) => {
                 let tree = brief.trees.get(*index).and_then(Option::as_ref).ok_or(Errno::EBADF);
-                tree.and_then(|tree| attach(root, tree.as_fd(), &place.path)).stage_at(SetupStage::Fill, i)?;
+                tree.and_then(|tree| attach(root, tree.as_fd(), &place.path))
+                    .stage_at(SetupStage::Fill, i)?;
             }
             Step::Scratch => scratch(root, brief.ranged).stage(SetupStage::Scratch)?,
             Step::Proc => mount_proc(root).stage(SetupStage::Proc)?,
@@ -123,7 +131,8 @@ fn with_parent<T>(
 }
 
 fn make_folder(root: BorrowedFd<'_>, place: &Place) -> nix::Result<()> {
-    let made = with_parent(root, place, |dir| mkdirat(dir, place.name.as_c_str(), Mode::from_bits_truncate(0o755)));
+    let made =
+        with_parent(root, place, |dir| mkdirat(dir, place.name.as_c_str(), Mode::from_bits_truncate(0o755)));
     match made {
         Err(Errno::EEXIST) => Ok(()),
         other => other,
@@ -190,7 +199,11 @@ fn mask(root: BorrowedFd<'_>, path: &CStr) -> nix::Result<()> {
     };
     let kind = SFlag::from_bits_truncate(fstat(&target)?.st_mode) & SFlag::S_IFMT;
     let cover = if kind == SFlag::S_IFDIR {
-        mount::mount_new(c"tmpfs", &[(c"size", c"4k"), (c"nr_inodes", c"2")], Attributes::READ_ONLY)?
+        mount::mount_new(
+            c"tmpfs",
+            &[(c"mode", c"0555"), (c"size", c"4k"), (c"nr_inodes", c"2")],
+            Attributes::READ_ONLY,
+        )?
     } else {
         mount::clone_folder(root, c"dev/null")?
     };
@@ -198,13 +211,15 @@ fn mask(root: BorrowedFd<'_>, path: &CStr) -> nix::Result<()> {
 }
 
 /// Gives up every right and every descriptor but the socket, which becomes descriptor 0.
-fn settle(control: BorrowedFd<'_>, workspace: &OwnedFd) -> Result<(), Failure> {
+fn settle(control: BorrowedFd<'_>, folders: [OwnedFd; 2]) -> Result<(), Failure> {
     process::ignore_children().stage(SetupStage::Harden)?;
     process::no_new_privileges().stage(SetupStage::Harden)?;
     caps::forbid_regaining().stage(SetupStage::Harden)?;
     caps::clear().stage(SetupStage::Harden)?;
     process::hide().stage(SetupStage::Harden)?;
-    report::send_ready(control, workspace.as_raw_fd()).stage(SetupStage::Harden)?;
+    report::send_ready(control, folders.each_ref().map(AsRawFd::as_raw_fd)).stage(SetupStage::Harden)?;
+    // Closed with all the rest, and must not be closed twice.
+    std::mem::forget(folders);
     fd::place(control.as_raw_fd(), CONTROL, true).stage(SetupStage::Harden)?;
     fd::close_from(1).stage(SetupStage::Harden)
 }

@@ -56,7 +56,8 @@ pub(crate) fn write(command: &Command) -> Result<OwnedFd, SandboxError> {
     let mut put = |what, parts: &[&[u8]]| append(&mut bytes, what, parts);
     put("disk limit", &[limits.disk.get().to_string().as_bytes()])?;
     put("inode limit", &[limits.inodes.to_string().as_bytes()])?;
-    let workdir = command.workdir.as_deref().map_or(OsStr::new(super::root::WORKSPACE), |dir| dir.as_os_str());
+    let workdir =
+        command.workdir.as_deref().map_or(OsStr::new(super::root::WORKSPACE), |dir| dir.as_os_str());
     put("working folder", &[workdir.as_bytes()])?;
     for program in &programs {
         put("program", &[program.as_bytes()])?;
@@ -89,7 +90,8 @@ fn into_memfd(bytes: &[u8]) -> Result<OwnedFd, SandboxError> {
     let memfd = memfd_create(c"dayfly-order", MFdFlags::MFD_CLOEXEC)
         .map_err(|errno| SandboxError::system("make a memfd", errno))?;
     let mut file = File::from(memfd);
-    file.write_all(bytes).map_err(|error| SandboxError::system("write the command down", errno_of(&error)))?;
+    file.write_all(bytes)
+        .map_err(|error| SandboxError::system("write the command down", errno_of(&error)))?;
     Ok(file.into())
 }
 

@@ -167,26 +167,33 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// One step in words, for errors and listings.
+    pub(crate) fn step_text(&self, index: usize) -> Option<String> {
+        Some(match self.steps.get(index)? {
+            Step::Folder(place) => format!("folder {place}"),
+            Step::File(place, content) => format!("file {place} ({} bytes)", content.len()),
+            Step::Link(place, target) => format!("link {place} -> {}", target.to_string_lossy()),
+            Step::Attach(index, place) => {
+                let source = self.sources.get(*index).map(|source| source.path.to_string_lossy());
+                format!("{place} showing {}", source.unwrap_or_default())
+            }
+            Step::Scratch => "writable /box, /tmp and /dev/shm".into(),
+            Step::Proc => "/proc".into(),
+            Step::Mask(place) => format!("mask over {place}"),
+            Step::Seal => "read-only /".into(),
+        })
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/{}", self.path.to_string_lossy())
+    }
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = |place: &Place| String::from_utf8_lossy(place.path.as_bytes()).into_owned();
-        for step in &self.steps {
-            match step {
-                Step::Folder(place) => writeln!(f, "folder /{}", text(place))?,
-                Step::File(place, content) => writeln!(f, "file   /{} ({} bytes)", text(place), content.len())?,
-                Step::Link(place, target) => {
-                    writeln!(f, "link   /{} -> {}", text(place), target.to_string_lossy())?;
-                }
-                Step::Attach(index, place) => {
-                    let source = self.sources.get(*index).map(|source| source.path.to_string_lossy());
-                    writeln!(f, "attach /{} <- {}", text(place), source.unwrap_or_default())?;
-                }
-                Step::Scratch => writeln!(f, "scratch /box /tmp /dev/shm")?,
-                Step::Proc => writeln!(f, "proc   /proc")?,
-                Step::Mask(place) => writeln!(f, "mask   /{}", text(place))?,
-                Step::Seal => writeln!(f, "seal   /")?,
-            }
-        }
-        Ok(())
+        (0..self.steps.len()).filter_map(|i| self.step_text(i)).try_for_each(|step| writeln!(f, "{step}"))
     }
 }

@@ -36,8 +36,8 @@ impl<T> InStage<T> for nix::Result<T> {
 /// One message from a child.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// Init has built the root; the descriptor is the workspace.
-    Ready(OwnedFd),
+    /// Init has built the root; the descriptors are the workspace and a folder of the writable tree.
+    Ready(OwnedFd, OwnedFd),
     /// The courier has made the command's process, with this number.
     Born(libc::pid_t),
     /// The command's process waits for its command.
@@ -66,8 +66,8 @@ fn send(socket: BorrowedFd<'_>, wire: Wire, fds: &[RawFd]) -> nix::Result<()> {
     message::send(socket, &bytes, fds)
 }
 
-pub(crate) fn send_ready(socket: BorrowedFd<'_>, workspace: RawFd) -> nix::Result<()> {
-    send(socket, [READY, 0, 0, 0], &[workspace])
+pub(crate) fn send_ready(socket: BorrowedFd<'_>, folders: [RawFd; 2]) -> nix::Result<()> {
+    send(socket, [READY, 0, 0, 0], &folders)
 }
 
 pub(crate) fn send_born(socket: BorrowedFd<'_>, pid: libc::pid_t) -> nix::Result<()> {
@@ -102,13 +102,13 @@ pub(crate) fn receive(socket: BorrowedFd<'_>) -> nix::Result<Report> {
     for (word, chunk) in wire.iter_mut().zip(bytes.chunks_exact(4)) {
         *word = chunk.try_into().map(u32::from_ne_bytes).map_err(|_| Errno::EBADMSG)?;
     }
-    let [fd, ..] = received.fds;
-    match (wire, fd) {
-        ([READY, ..], Some(fd)) => Ok(Report::Ready(fd)),
-        ([BORN, _, _, pid], None) => Ok(Report::Born(pid.cast_signed())),
-        ([PARKED, ..], None) => Ok(Report::Parked),
-        ([FILTERED, ..], Some(fd)) => Ok(Report::Filtered(fd)),
-        ([FAILED, stage, errno, index], None) => {
+    let [first, second, ..] = received.fds;
+    match (wire, first, second) {
+        ([READY, ..], Some(workspace), Some(scratch)) => Ok(Report::Ready(workspace, scratch)),
+        ([BORN, _, _, pid], None, None) => Ok(Report::Born(pid.cast_signed())),
+        ([PARKED, ..], None, None) => Ok(Report::Parked),
+        ([FILTERED, ..], Some(listener), None) => Ok(Report::Filtered(listener)),
+        ([FAILED, stage, errno, index], None, None) => {
             let stage = SetupStage::from_number(stage).ok_or(Errno::EBADMSG)?;
             Ok(Report::Failed(Failure { stage, errno: Errno::from_raw(errno.cast_signed()), index }))
         }

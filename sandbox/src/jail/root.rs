@@ -3,7 +3,7 @@
 //! Nothing of `/home`, `/root`, `/var` or `/run` is ever shown, and of `/etc` only what programs need to
 //! start and nothing that tells about the host's users.
 
-use std::ffi::OsString;
+use std::ffi::{CStr, OsString};
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -12,8 +12,10 @@ use super::plan::{Plan, Step};
 use crate::sys::mount::Attributes;
 use crate::{Network, Root, SandboxError, SandboxSpec};
 
-/// Folders of the job's own; they exist in every jail.
+/// Where a command starts unless it says otherwise.
 pub(crate) const WORKSPACE: &str = "/box";
+/// A folder of the writable tree that no bind can cover.
+pub(crate) const SCRATCH: &CStr = c"/dev/shm";
 
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 
@@ -172,11 +174,9 @@ fn devices(plan: &mut Plan) -> Result<(), SandboxError> {
         let path = format!("/dev/{name}");
         plan.show(Path::new(&path), &path, Attributes::DEVICE, false)?;
     }
-    plan.usable.extend(
-        [c"/dev/null", c"/dev/zero", c"/dev/full", c"/dev/random", c"/dev/urandom"].map(Into::into),
-    );
-    let links =
-        [("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")];
+    plan.usable
+        .extend([c"/dev/null", c"/dev/zero", c"/dev/full", c"/dev/random", c"/dev/urandom"].map(Into::into));
+    let links = [("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")];
     for (name, number) in links {
         plan.link(format!("dev/{name}"), Path::new(&format!("/proc/self/fd{number}")))?;
     }

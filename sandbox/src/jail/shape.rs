@@ -1,7 +1,6 @@
 //! What all jails of one shape share: computed once, used for any number of them.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use dayfly_jobs::Limit;
@@ -25,17 +24,17 @@ pub(crate) struct Shape {
     /// How cgroups are made here; `None` where there are none to be had and every limit that needs them is
     /// waived.
     pub driver: Option<Arc<dyn Driver>>,
-    /// Where slot locks are.
-    pub state: PathBuf,
 }
 
 impl Shape {
-    pub(crate) fn new(
-        spec: &SandboxSpec,
-        driver: Option<Arc<dyn Driver>>,
-        state: PathBuf,
-    ) -> Result<Self, SandboxError> {
-        let filter = spec.policy.filter()?.instructions().iter().map(|instruction| libc::sock_filter {
+    pub(crate) fn new(spec: &SandboxSpec, driver: Option<Arc<dyn Driver>>) -> Result<Self, SandboxError> {
+        if !spec.policy.allows_network(spec.network) {
+            return Err(SandboxError::NetworkRefused {
+                network: spec.network,
+                policy: spec.policy.name().to_owned(),
+            });
+        }
+        let filter = spec.policy.filter().program().iter().map(|instruction| libc::sock_filter {
             code: instruction.code,
             jt: instruction.jt,
             jf: instruction.jf,
@@ -48,7 +47,6 @@ impl Shape {
             landlock: Abi::of_kernel(),
             waived: spec.waive.clone(),
             driver,
-            state,
         })
     }
 }

@@ -79,9 +79,9 @@ fn write_all(writer: &Writer, shared: &Shared, receiver: &Receiver<Vec<u8>>) {
     let mut broken = false;
     for bytes in receiver {
         if !broken {
-            broken = writer.lock().map_or(true, |mut writer| {
-                writer.write_all(&bytes).and_then(|()| writer.flush()).is_err()
-            });
+            broken = writer
+                .lock()
+                .map_or(true, |mut writer| writer.write_all(&bytes).and_then(|()| writer.flush()).is_err());
         }
         shared.waiting.fetch_sub(1, Ordering::AcqRel);
         // A full counter is as good a wake-up.

@@ -1,6 +1,6 @@
 //! Making the processes of a jail, from the supervisor's side.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 
 use nix::errno::Errno;
@@ -12,7 +12,7 @@ use super::plan::Source;
 use super::report::{self, Failure, Report};
 use super::shape::Shape;
 use super::{child, init};
-use crate::cgroup::Group;
+use crate::cgroup::{Entry, Group};
 use crate::sys::clone::{Child, CloneRequest, Cloned, clone3};
 use crate::sys::mount::{self, Attributes};
 use crate::sys::{message, pidfd};
@@ -81,15 +81,15 @@ const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
 pub(crate) fn start_init(shape: &Shape, identity: Identity) -> Result<Init, SandboxError> {
     let (control, theirs) = patient_pair()?;
     let mut trees = clone_trees(shape, identity)?;
+    let keep = ascending(trees.iter().flatten().map(AsFd::as_fd).chain([theirs.as_fd()]));
     let mut brief = init::Brief {
         plan: &shape.plan,
         control: theirs.as_fd(),
-        ours: control.as_raw_fd(),
+        keep: &keep,
         trees: &mut trees,
         ranged: identity.is_range(),
     };
-    let request =
-        CloneRequest { flags: u64::from(NAMESPACES.unsigned_abs()), ..CloneRequest::default() };
+    let request = CloneRequest { flags: u64::from(NAMESPACES.unsigned_abs()), ..CloneRequest::default() };
     // SAFETY: the child runs `init::run`, which keeps the rules of its module and does not return.
     let child = match unsafe { clone3(&request) }.map_err(SandboxError::namespaces)? {
         Cloned::Child => init::run(&mut brief),
@@ -107,6 +107,12 @@ pub(crate) fn start_init(shape: &Shape, identity: Identity) -> Result<Init, Sand
             Err(error)
         }
     }
+}
+
+fn ascending<'a>(fds: impl Iterator<Item = BorrowedFd<'a>>) -> Vec<RawFd> {
+    let mut numbers: Vec<_> = fds.map(|fd| fd.as_raw_fd()).collect();
+    numbers.sort_unstable();
+    numbers
 }
 
 /// Clones the plan's host trees where we have the right to; leaves them to init where we do not.
@@ -172,15 +178,22 @@ pub(crate) fn start_courier(
     group: Option<&dyn Group>,
 ) -> Result<Courier, SandboxError> {
     let (report, theirs) = patient_pair()?;
+    let group = group.map(Group::entry);
+    let groups = match group {
+        Some(Entry::V2(folder)) => vec![folder],
+        Some(Entry::V1(files)) => files.iter().map(AsFd::as_fd).collect(),
+        None => Vec::new(),
+    };
+    let keep = ascending(groups.into_iter().chain([init.pidfd(), theirs.as_fd()]));
     let brief = child::Brief {
         plan: &shape.plan,
         init: init.pidfd(),
         report: theirs.as_fd(),
-        group: group.map(Group::entry),
+        keep: &keep,
+        group,
         filter: &shape.filter,
         landlock: shape.landlock,
         ranged: identity.is_range(),
-        ours: report.as_raw_fd(),
     };
     // SAFETY: the child runs `child::courier`, which keeps the rules of its module and does not return.
     match unsafe { clone3(&CloneRequest::default()) }.map_err(system("start a process"))? {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use dayfly_jobs::Bytes;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
-use nix::poll::PollFlags;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::Mode;
 use nix::unistd::pipe2;
 
@@ -219,6 +219,19 @@ impl Outlet {
         Ok(Taken::Bytes(got as u64))
     }
 
+    /// Waits until a sink that is behind has room; false when nothing is behind.
+    pub(crate) fn wait_for_room(&self) -> Result<bool, SandboxError> {
+        let Destination::Sink(sink) = &self.destination else { return Ok(false) };
+        if self.pipe.is_none() || !sink.is_full() {
+            return Ok(false);
+        }
+        let mut fds = [PollFd::new(sink.room(), PollFlags::POLLIN)];
+        match poll(&mut fds, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => Ok(true),
+            Err(errno) => Err(SandboxError::system("wait for a writer", errno)),
+        }
+    }
+
     /// Waits until a sink has written everything, and gives what was kept.
     pub(crate) fn finish(self) -> (Vec<u8>, bool) {
         match self.destination {
@@ -255,4 +268,3 @@ pub(crate) fn buffer() -> Vec<u8> {
 pub(crate) fn allowance(limit: Bytes, written: u64) -> u64 {
     limit.get().saturating_sub(written)
 }
-

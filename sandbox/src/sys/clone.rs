@@ -45,7 +45,10 @@ pub(crate) unsafe fn clone3(request: &CloneRequest<'_>) -> nix::Result<Cloned> {
     let cgroup = request.cgroup.map_or(0, |fd| u64::from(fd.as_raw_fd().unsigned_abs()));
     let into_cgroup = if request.cgroup.is_some() { CLONE_INTO_CGROUP } else { 0 };
     let args = libc::clone_args {
-        flags: request.flags | into_cgroup | CLONE_CLEAR_SIGHAND | u64::from(libc::CLONE_PIDFD.unsigned_abs()),
+        flags: request.flags
+            | into_cgroup
+            | CLONE_CLEAR_SIGHAND
+            | u64::from(libc::CLONE_PIDFD.unsigned_abs()),
         pidfd: (&raw mut pidfd).addr() as u64,
         child_tid: 0,
         parent_tid: 0,

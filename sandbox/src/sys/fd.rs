@@ -17,6 +17,18 @@ pub(crate) fn close_between(first: u32, last: u32) -> nix::Result<()> {
     close_range(first, last, 0)
 }
 
+/// Closes every descriptor but these, which are in ascending order.
+pub(crate) fn close_all_but(keep: &[RawFd]) -> nix::Result<()> {
+    let mut first = 0;
+    for fd in keep.iter().map(|fd| fd.unsigned_abs()) {
+        if fd > first {
+            close_between(first, fd - 1)?;
+        }
+        first = fd + 1;
+    }
+    close_from(first)
+}
+
 /// Marks every descriptor from `first` up to be closed on exec.
 pub(crate) fn close_on_exec_from(first: u32) -> nix::Result<()> {
     close_range(first, u32::MAX, libc::CLOSE_RANGE_CLOEXEC)

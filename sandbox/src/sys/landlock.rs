@@ -87,14 +87,10 @@ pub(crate) struct Ruleset {
 impl Ruleset {
     /// A ruleset that denies every file access and scope the ABI knows, until rules allow it.
     pub(crate) fn deny_all(abi: Abi) -> nix::Result<Self> {
-        let attr = RulesetAttr {
-            handled_access_fs: abi.all_rights(),
-            handled_access_net: 0,
-            scoped: abi.scopes(),
-        };
+        let attr =
+            RulesetAttr { handled_access_fs: abi.all_rights(), handled_access_net: 0, scoped: abi.scopes() };
         // SAFETY: `attr` outlives the call and is at least `attr_len` long.
-        let fd =
-            unsafe { syscall!(libc::SYS_landlock_create_ruleset, &raw const attr, abi.attr_len(), 0) }?;
+        let fd = unsafe { syscall!(libc::SYS_landlock_create_ruleset, &raw const attr, abi.attr_len(), 0) }?;
         Ok(Self { fd: adopt(fd)?, abi })
     }
 

@@ -39,8 +39,9 @@ pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[RawFd]) -> nix::
     }
     loop {
         // SAFETY: `header` points at `iov`, `bytes` and `control`, which all live until the call returns.
-        let sent =
-            Errno::result(unsafe { libc::sendmsg(socket.as_raw_fd(), &raw const header, libc::MSG_NOSIGNAL) });
+        let sent = Errno::result(unsafe {
+            libc::sendmsg(socket.as_raw_fd(), &raw const header, libc::MSG_NOSIGNAL)
+        });
         match sent {
             Err(Errno::EINTR) => {}
             other => return other.map(drop),

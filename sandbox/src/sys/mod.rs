@@ -12,6 +12,7 @@ pub(crate) mod mount;
 pub(crate) mod pidfd;
 pub(crate) mod process;
 pub(crate) mod seccomp;
+pub(crate) mod xattr;
 
 /// Makes a raw system call and turns its result into `nix::Result<c_long>`.
 macro_rules! syscall {

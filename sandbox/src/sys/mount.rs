@@ -108,17 +108,14 @@ pub(crate) fn mount_new(
     }
     configure(&context, libc::FSCONFIG_CMD_CREATE, ptr::null(), ptr::null())?;
     // SAFETY: takes no pointers.
-    adopt(unsafe {
-        syscall!(libc::SYS_fsmount, context.as_raw_fd(), libc::FSMOUNT_CLOEXEC, attributes.0)
-    }?)
+    adopt(unsafe { syscall!(libc::SYS_fsmount, context.as_raw_fd(), libc::FSMOUNT_CLOEXEC, attributes.0) }?)
 }
 
 /// Changes options of the file system mounted at `path`, leaving the mount as it is.
 pub(crate) fn reconfigure(path: &CStr, options: &[(&CStr, &CStr)]) -> nix::Result<()> {
     // SAFETY: `path` is a C string that outlives the call.
-    let context = adopt(unsafe {
-        syscall!(libc::SYS_fspick, libc::AT_FDCWD, path.as_ptr(), libc::FSPICK_CLOEXEC)
-    }?)?;
+    let context =
+        adopt(unsafe { syscall!(libc::SYS_fspick, libc::AT_FDCWD, path.as_ptr(), libc::FSPICK_CLOEXEC) }?)?;
     for (key, value) in options {
         configure(&context, libc::FSCONFIG_SET_STRING, key.as_ptr(), value.as_ptr())?;
     }

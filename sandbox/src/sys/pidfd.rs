@@ -27,8 +27,7 @@ pub(crate) fn open(pid: libc::pid_t) -> nix::Result<OwnedFd> {
 pub(crate) fn kill(pidfd: BorrowedFd<'_>) -> nix::Result<()> {
     let no_info = std::ptr::null::<libc::siginfo_t>();
     // SAFETY: a null siginfo makes the kernel fill it as kill(2) would.
-    let sent =
-        unsafe { syscall!(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), libc::SIGKILL, no_info, 0) };
+    let sent = unsafe { syscall!(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), libc::SIGKILL, no_info, 0) };
     match sent {
         Err(Errno::ESRCH) => Ok(()),
         other => other.map(drop),

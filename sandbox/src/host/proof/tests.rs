@@ -161,7 +161,7 @@ fn an_error_is_a_missing_limit_and_only_cpus_can_be_done_without() {
 
 #[test]
 fn without_a_first_jail_nothing_else_is_tried() {
-    let policy = Arc::new(Policy {});
+    let policy = dayfly_policies::Catalog::builtin().get("strict").unwrap();
     let broken = prove(&Paper(|_| Err(SandboxError::system("make a jail", Errno::EPERM))), &policy);
     assert_eq!(broken.len(), 1);
     assert_eq!((broken[0].id.as_str(), broken[0].standing), ("isolation.jail", Standing::Missing));

@@ -110,9 +110,11 @@ pub(super) fn groups(host: &HostSupport, refusal: &Refusal) -> String {
     match (caller.uid, delegable) {
         (0, _) | (_, false) if refusal.fix.is_empty() => "see docs/HOSTS.md, Control groups".into(),
         (0, _) | (_, false) => refusal.fix.clone(),
-        _ if caller.user_manager => "systemd-run --user --scope -p Delegate=yes dayfly ... (if a controller is \
+        _ if caller.user_manager => {
+            "systemd-run --user --scope -p Delegate=yes dayfly ... (if a controller is \
                                      missing then: docs/HOSTS.md, Control groups with systemd)"
-            .into(),
+                .into()
+        }
         _ if caller.systemd => format!(
             "log in as this user, or: sudo loginctl enable-linger {uid}; then with XDG_RUNTIME_DIR=/run/user/{uid}: \
              systemd-run --user --scope -p Delegate=yes dayfly ...",

@@ -1,5 +1,6 @@
 //! Tables from facts to findings.
 
+mod cgroups;
 mod isolation;
 mod timing;
 
@@ -8,9 +9,10 @@ use std::collections::BTreeSet;
 use dayfly_jobs::{Bytes, Check, Standing};
 use nix::errno::Errno;
 
+use crate::Layout;
 use crate::host::{
-    Caller, Cgroups, Confinement, Failed, HostSupport, Mounts, Namespaces, Processes, Settings, Step, Timing,
-    Tried, V2Tree,
+    Caller, Cgroups, Confinement, Failed, Groups, HostSupport, Mounts, Namespaces, Processes, Settings, Step,
+    Timing, Tried, V2Tree,
 };
 
 /// A host on which all is well, as root.
@@ -46,15 +48,23 @@ fn good() -> HostSupport {
             id_mapped_tmpfs: Some(works),
             covering_proc: Vec::new(),
         },
-        processes: Processes { pidfd: works, clone3: works, into_cgroup: Some(works) },
+        processes: Processes { pidfd: works, clone3: works },
         confinement: Confinement { filter: works, notification: works, landlock: Some(6) },
         cgroups: Cgroups {
             v2: Some(V2Tree {
                 own_group: "/sys/fs/cgroup/a".into(),
                 controllers: ["cpu", "memory", "pids"].map(str::to_owned).into(),
-                files: ["cgroup.kill", "memory.peak", "pids.peak"].map(str::to_owned).into(),
             }),
             v1: Vec::new(),
+            groups: Ok(Groups {
+                layout: Layout::V2,
+                enter: works,
+                peak_memory: true,
+                peak_processes: true,
+                swap: Ok(()),
+                cpu_quota: Ok(()),
+                cpu_set: Ok(()),
+            }),
         },
         timing: Timing::default(),
     }
@@ -193,7 +203,12 @@ fn what_is_wrong_names_what_is_lost_and_the_fix() {
             Degraded,
             "Linux 5.11",
         ),
-        (root(|h| h.cgroups = Cgroups::default()), "cgroup.layout", Missing, "mount -t cgroup2"),
+        (
+            root(|h| (h.cgroups.v2, h.cgroups.v1) = (None, Vec::new())),
+            "cgroup.layout",
+            Missing,
+            "mount -t cgroup2",
+        ),
         (root(|h| h.timing.swap = Bytes::gib(2)), "timing.swap", Degraded, "sudo swapoff -a"),
         (root(|h| h.timing.smt = Some(true)), "timing.smt", Degraded, "smt/control"),
         (root(|h| h.timing.turbo = Some(true)), "timing.turbo", Degraded, "no_turbo"),
