@@ -1,4 +1,4 @@
-//! What `dayfly doctor` prints. Pure: findings in, text or a serialisable value out.
+//! What `dayfly doctor` prints.
 
 use dayfly_jobs::{Check, HostReport, Standing};
 use dayfly_sandbox::{SandboxError, SweepReport};
@@ -6,14 +6,16 @@ use serde::Serialize;
 
 use super::escape::escaped;
 use super::human::Colours;
+use super::{Out, Stream, colours_wanted};
+use crate::error::CliError;
 
 /// Everything there is to tell.
 #[derive(Debug, Clone, Copy)]
-pub struct Findings<'a> {
+pub(crate) struct Findings<'a> {
     /// What was found.
-    pub report: &'a HostReport,
+    pub(crate) report: &'a HostReport,
     /// What a sweep did, if one was asked for.
-    pub swept: Option<&'a Result<SweepReport, SandboxError>>,
+    pub(crate) swept: Option<&'a Result<SweepReport, SandboxError>>,
 }
 
 /// The groups, in the order they are shown, and the first parts of the ids that belong to each.
@@ -25,8 +27,17 @@ const GROUPS: [(&str, &[&str]); 4] = [
 ];
 
 impl Findings<'_> {
+    /// Prints them as it suits who reads.
+    pub(crate) fn show(&self, out: &Out) -> Result<(), CliError> {
+        match (out.json, Stream::Stdout.is_terminal()) {
+            (true, _) => out.json(&self.json()),
+            (false, true) => out.bytes(self.grouped(Colours { on: colours_wanted() }).as_bytes()),
+            (false, false) => out.bytes(self.lines().as_bytes()),
+        }
+    }
+
     /// For a terminal: grouped and aligned.
-    pub fn grouped(&self, colours: Colours) -> String {
+    fn grouped(&self, colours: Colours) -> String {
         let mut text = self.swept.map_or_else(String::new, |swept| format!("{}\n\n", sweep(swept)));
         for (title, families) in GROUPS {
             let of_group = |check: &&Check| families.contains(&family(check));
@@ -39,14 +50,14 @@ impl Findings<'_> {
     }
 
     /// For a pipe: one line for each finding.
-    pub fn lines(&self) -> String {
+    fn lines(&self) -> String {
         let sweep = self.swept.map(sweep);
         let lines = sweep.into_iter().chain(self.report.checks.iter().map(line)).chain([self.summary()]);
         lines.map(|line| escaped(&line.replace('\n', " ")) + "\n").collect()
     }
 
     /// For programs.
-    pub fn json(&self) -> impl Serialize + use<'_> {
+    fn json(&self) -> impl Serialize + use<'_> {
         Json {
             usable: self.report.is_usable(),
             sweep: self.swept.map(|swept| match swept {
@@ -66,7 +77,9 @@ impl Findings<'_> {
         let (missing, degraded) = (count(Standing::Missing), count(Standing::Degraded));
         match missing {
             0 => format!("This host can run the built-in policies; {degraded} degraded, nothing missing."),
-            _ => format!("This host cannot run the built-in policies: {missing} missing, {degraded} degraded."),
+            _ => {
+                format!("This host cannot run the built-in policies: {missing} missing, {degraded} degraded.")
+            }
         }
     }
 }

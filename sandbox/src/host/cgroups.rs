@@ -61,9 +61,9 @@ pub struct Refusal {
 }
 
 impl Cgroups {
-    pub(super) fn probe(files: &HostFiles, mountinfo: &str) -> Self {
+    pub(super) fn probe(files: &HostFiles, mountinfo: &str, parent: Option<&Path>) -> Self {
         let (v2, v1) = mounted(files, mountinfo);
-        Self { v2, v1, groups: try_group().map_err(|error| refusal(&error)) }
+        Self { v2, v1, groups: try_group(parent).map_err(|error| refusal(&error)) }
     }
 }
 
@@ -78,8 +78,8 @@ fn mounted(files: &HostFiles, mountinfo: &str) -> (Option<V2Tree>, Vec<String>) 
 }
 
 /// Makes a group as a job's is made, lets a child enter it, and removes it with all that was made for it.
-fn try_group() -> Result<Groups, SandboxError> {
-    let driver = cgroup::detect(None)?;
+fn try_group(parent: Option<&Path>) -> Result<Groups, SandboxError> {
+    let driver = cgroup::detect(parent)?;
     let slot = Slots::open_default()?.acquire()?;
     let group = driver.create(&slot.next_group(), Wants::default())?;
     let enter = enter(group.entry());

@@ -21,6 +21,7 @@ mod timing;
 mod trial;
 
 use std::env::consts::ARCH;
+use std::path::Path;
 
 pub use caller::Caller;
 pub use cgroups::{Cgroups, Groups, Refusal, V2Tree};
@@ -63,7 +64,8 @@ pub struct HostSupport {
 
 impl HostSupport {
     /// Looks at this host. Takes some ten milliseconds and a few processes, which are gone when it returns.
-    pub fn probe() -> Self {
+    /// `cgroup_parent` is the group that sandboxes are made below, if one is configured.
+    pub fn probe(cgroup_parent: Option<&Path>) -> Self {
         let files = HostFiles::below("/");
         let ids = IdMaps::of_this_process();
         let mountinfo = files.text("/proc/self/mountinfo").unwrap_or_default();
@@ -77,7 +79,7 @@ impl HostSupport {
             processes: Processes::probe(),
             confinement: Confinement::probe(),
             timing: Timing::read(&files),
-            cgroups: Cgroups::probe(&files, &mountinfo),
+            cgroups: Cgroups::probe(&files, &mountinfo, cgroup_parent),
             caller,
         }
     }

@@ -17,7 +17,7 @@ fn own_namespaces() -> Vec<PathBuf> {
 #[test]
 fn a_probe_leaves_the_process_where_it_was() {
     let before = own_namespaces();
-    let host = HostSupport::probe();
+    let host = HostSupport::probe(None);
     assert_eq!(own_namespaces(), before);
     let filters = fs::read_to_string("/proc/self/status").unwrap().contains("Seccomp:\t2");
     assert_eq!(filters, host.caller.filtered);
@@ -25,12 +25,12 @@ fn a_probe_leaves_the_process_where_it_was() {
 
 #[test]
 fn two_probes_find_the_same() {
-    assert_eq!(HostSupport::probe(), HostSupport::probe());
+    assert_eq!(HostSupport::probe(None), HostSupport::probe(None));
 }
 
 #[test]
 fn probes_agree_with_what_the_kernel_tells_about_itself() {
-    let host = HostSupport::probe();
+    let host = HostSupport::probe(None);
     assert!(!host.kernel.is_empty());
     assert_eq!(host.report().kernel, host.kernel);
     let told = fs::read_to_string("/proc/sys/kernel/seccomp/actions_avail").unwrap_or_default();

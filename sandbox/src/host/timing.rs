@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use dayfly_jobs::{Bytes, CpuTime, WallTime};
-use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
 
 use super::files::HostFiles;
+use crate::SandboxError;
 
 /// Settings that decide how steady times are; `None` where the host does not say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Jitter {
     ///
     /// # Errors
     /// This thread's CPU clock cannot be read.
-    pub fn measure(span: Duration) -> Result<Self, Errno> {
+    pub fn measure(span: Duration) -> Result<Self, SandboxError> {
         let cpu_before = thread_cpu_time()?;
         let start = Instant::now();
         let (mut last, mut longest_gap) = (start, Duration::ZERO);
@@ -105,8 +105,10 @@ impl Jitter {
     }
 }
 
-fn thread_cpu_time() -> Result<Duration, Errno> {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from)
+fn thread_cpu_time() -> Result<Duration, SandboxError> {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID)
+        .map(Duration::from)
+        .map_err(|errno| SandboxError::system("read the CPU clock of a thread", errno))
 }
 
 #[cfg(test)]

@@ -1,4 +1,3 @@
-use nix::errno::Errno;
 use serde_json::json;
 
 use super::*;
@@ -23,7 +22,8 @@ fn report() -> HostReport {
 
 #[test]
 fn a_pipe_gets_one_line_for_each_finding() {
-    let (report, swept) = (report(), Ok(SweepReport { removed_groups: 2, busy_slots: 1, removed_parent: false }));
+    let (report, swept) =
+        (report(), Ok(SweepReport { removed_groups: 2, busy_slots: 1, removed_parent: false }));
     let findings = Findings { report: &report, swept: Some(&swept) };
     assert_eq!(
         findings.lines(),
@@ -61,7 +61,7 @@ fn a_terminal_gets_groups_in_columns() {
 
 #[test]
 fn every_check_of_a_real_host_has_a_group() {
-    for check in dayfly_sandbox::host::HostSupport::probe().report().checks {
+    for check in dayfly_sandbox::host::HostSupport::probe(None).report().checks {
         assert!(GROUPS.iter().any(|(_, families)| families.contains(&family(&check))), "{}", check.id);
     }
 }
@@ -70,7 +70,13 @@ fn every_check_of_a_real_host_has_a_group() {
 fn what_the_host_says_cannot_steer_a_terminal() {
     let report = HostReport {
         kernel: String::new(),
-        checks: vec![check("kernel.core_pattern", Standing::Degraded, "a\x1b[2Jb\nc", "\x07", "\x1b]0;x\x07")],
+        checks: vec![check(
+            "kernel.core_pattern",
+            Standing::Degraded,
+            "a\x1b[2Jb\nc",
+            "\x07",
+            "\x1b]0;x\x07",
+        )],
     };
     let findings = Findings { report: &report, swept: None };
     for text in [findings.grouped(OFF), findings.lines()] {
@@ -80,7 +86,8 @@ fn what_the_host_says_cannot_steer_a_terminal() {
 
 #[test]
 fn programs_get_the_report_and_the_sweep() {
-    let report = HostReport { kernel: "6.12.0".into(), checks: vec![check("a.b", Standing::Ok, "c", "", "")] };
+    let report =
+        HostReport { kernel: "6.12.0".into(), checks: vec![check("a.b", Standing::Ok, "c", "", "")] };
     let to_json = |swept| serde_json::to_value(Findings { report: &report, swept }.json()).unwrap();
     let checks = json!([{"id": "a.b", "standing": "ok", "found": "c"}]);
     assert_eq!(to_json(None), json!({"usable": true, "kernel": "6.12.0", "checks": checks}));

@@ -41,7 +41,15 @@ fn proof(hog: &Hog, outcome: &Outcome) -> Result<String, String> {
     let Some(held) = how_held(hog, outcome) else {
         return Err(format!("with a limit of {amount} the hog went free: {}", ending(outcome)));
     };
-    Ok(format!("{held} at {amount} by {mechanism} after {}", milliseconds(outcome.usage.wall_time)))
+    Ok(format!("{held} at {amount} by {mechanism} after {}", spent(hog.limit, outcome)))
+}
+
+/// What the limit let pass: CPU time for a limit on that, else the time on the clock.
+fn spent(limit: Limit, outcome: &Outcome) -> String {
+    match limit {
+        Limit::CpuTime => format!("{} of it", milliseconds(outcome.usage.cpu_time.as_micros())),
+        _ => milliseconds(outcome.usage.wall_time.as_micros()),
+    }
 }
 
 fn how_held(hog: &Hog, outcome: &Outcome) -> Option<&'static str> {
@@ -66,12 +74,15 @@ fn how_held(hog: &Hog, outcome: &Outcome) -> Option<&'static str> {
 
 fn ending(outcome: &Outcome) -> String {
     let usage = &outcome.usage;
+    let said = String::from_utf8_lossy(&outcome.output.stderr);
     format!(
-        "{:?} after {}, {} of memory, {} processes refused",
+        "{:?} after {}, {} of memory, {} processes refused{}{}",
         outcome.termination,
-        milliseconds(usage.wall_time),
+        milliseconds(usage.wall_time.as_micros()),
         usage.peak_memory,
-        usage.refused_processes
+        usage.refused_processes,
+        if said.is_empty() { "" } else { "; it said: " },
+        said.lines().next().unwrap_or_default(),
     )
 }
 
@@ -95,7 +106,7 @@ fn amount(limits: &Limits, limit: Limit) -> String {
 }
 
 /// `3.4 ms`
-pub(super) fn milliseconds(time: WallTime) -> String {
-    let tenths = time.as_micros() / 100;
+pub(super) fn milliseconds(micros: u64) -> String {
+    let tenths = micros / 100;
     format!("{}.{} ms", tenths / 10, tenths % 10)
 }

@@ -60,7 +60,10 @@ fn first_jail(result: &Result<Outcome, SandboxError>) -> Check {
     match result {
         Ok(Outcome { termination: Termination::Exited { code: 7 }, timings, .. }) => ok(
             id,
-            format!("a program ran in a jail that was set up in {}", judge::milliseconds(timings.setup)),
+            format!(
+                "a program ran in a jail that was set up in {}",
+                judge::milliseconds(timings.setup.as_micros())
+            ),
         ),
         Ok(outcome) => missing(
             id,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::os::fd::BorrowedFd;
 use std::process::{Command as Process, Stdio as ProcessStdio};
 
-use dayfly_jobs::{Enforcement, Limit, Output, Signal, Standing, Timings, Usage, WallTime};
+use dayfly_jobs::{CpuTime, Enforcement, Limit, Output, Signal, Standing, Timings, Usage, WallTime};
 use nix::errno::Errno;
 
 use super::*;
@@ -38,7 +38,11 @@ fn outcome(limits: &Limits, termination: Termination) -> Outcome {
     let receipt = |limit| (limit, Enforcement::Kernel(Cow::Borrowed("some mechanism")));
     Outcome {
         termination,
-        usage: Usage { wall_time: WallTime::micros(35_250), ..Usage::default() },
+        usage: Usage {
+            wall_time: WallTime::micros(35_250),
+            cpu_time: CpuTime::micros(201_960),
+            ..Usage::default()
+        },
         limits: limits.clone(),
         enforced_by: Limit::ALL.map(receipt).into(),
         timings: Timings { setup: WallTime::micros(2_949), ..Timings::default() },
@@ -67,7 +71,7 @@ fn a_held_hog_is_a_proof() {
     let exceeded = |limit| Termination::LimitExceeded { limit };
     let refused = Termination::Exited { code: 42 };
     for (limit, termination, found) in [
-        (Limit::CpuTime, exceeded(Limit::CpuTime), "killed at 200ms by some mechanism after 35.2 ms"),
+        (Limit::CpuTime, exceeded(Limit::CpuTime), "killed at 200ms by some mechanism after 201.9 ms of it"),
         (Limit::WallTime, exceeded(Limit::WallTime), "killed at 200ms by some mechanism after 35.2 ms"),
         (Limit::IdleTime, exceeded(Limit::IdleTime), "killed at 200ms by some mechanism after 35.2 ms"),
         (Limit::Memory, exceeded(Limit::Memory), "killed at 32M by some mechanism after 35.2 ms"),
@@ -161,7 +165,7 @@ fn an_error_is_a_missing_limit_and_only_cpus_can_be_done_without() {
 
 #[test]
 fn without_a_first_jail_nothing_else_is_tried() {
-    let policy = dayfly_policies::Catalog::builtin().get("strict").unwrap();
+    let policy = dayfly_policies::Catalog::builtin().get("interpreted").unwrap();
     let broken = prove(&Paper(|_| Err(SandboxError::system("make a jail", Errno::EPERM))), &policy);
     assert_eq!(broken.len(), 1);
     assert_eq!((broken[0].id.as_str(), broken[0].standing), ("isolation.jail", Standing::Missing));
