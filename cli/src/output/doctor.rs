@@ -103,7 +103,7 @@ enum JsonSweep {
 fn sweep(swept: &Result<SweepReport, SandboxError>) -> String {
     match swept {
         Ok(SweepReport { removed_groups, busy_slots, removed_parent }) => format!(
-            "sweep: removed {removed_groups} control groups of dead runs{}; {busy_slots} slots with groups are in use",
+            "sweep: control groups of dead runs removed: {removed_groups}{}; slots of running jobs left alone: {busy_slots}",
             if *removed_parent { " and the empty group above them" } else { "" }
         ),
         Err(error) => format!("sweep failed: {error}"),

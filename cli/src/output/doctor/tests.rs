@@ -27,7 +27,7 @@ fn a_pipe_gets_one_line_for_each_finding() {
     let findings = Findings { report: &report, swept: Some(&swept) };
     assert_eq!(
         findings.lines(),
-        "sweep: removed 2 control groups of dead runs; 1 slots with groups are in use\n\
+        "sweep: control groups of dead runs removed: 2; slots of running jobs left alone: 1\n\
          ok kernel.release: Linux 6.12.0\n\
          degraded timing.smt: on; lost: steadiness; fix: turn it off\n\
          missing cgroup.groups: none; lost: every limit; fix: sudo mount\n\

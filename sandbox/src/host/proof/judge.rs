@@ -41,7 +41,7 @@ fn proof(hog: &Hog, outcome: &Outcome) -> Result<String, String> {
     let Some(held) = how_held(hog, outcome) else {
         return Err(format!("with a limit of {amount} the hog went free: {}", ending(outcome)));
     };
-    Ok(format!("{held} at {amount} by {mechanism} after {}", spent(hog.limit, outcome)))
+    Ok(format!("{held} at {amount} after {}, by {mechanism}", spent(hog.limit, outcome)))
 }
 
 /// What the limit let pass: CPU time for a limit on that, else the time on the clock.

@@ -71,26 +71,26 @@ fn a_held_hog_is_a_proof() {
     let exceeded = |limit| Termination::LimitExceeded { limit };
     let refused = Termination::Exited { code: 42 };
     for (limit, termination, found) in [
-        (Limit::CpuTime, exceeded(Limit::CpuTime), "killed at 200ms by some mechanism after 201.9 ms of it"),
-        (Limit::WallTime, exceeded(Limit::WallTime), "killed at 200ms by some mechanism after 35.2 ms"),
-        (Limit::IdleTime, exceeded(Limit::IdleTime), "killed at 200ms by some mechanism after 35.2 ms"),
-        (Limit::Memory, exceeded(Limit::Memory), "killed at 32M by some mechanism after 35.2 ms"),
-        (Limit::Output, exceeded(Limit::Output), "killed at 64k by some mechanism after 35.2 ms"),
-        (Limit::Disk, refused.clone(), "refused at 1M by some mechanism after 35.2 ms"),
-        (Limit::Disk, exceeded(Limit::Disk), "killed at 1M by some mechanism after 35.2 ms"),
-        (Limit::Inodes, refused.clone(), "refused at 50 by some mechanism after 35.2 ms"),
-        (Limit::OpenFiles, refused, "refused at 32 by some mechanism after 35.2 ms"),
+        (Limit::CpuTime, exceeded(Limit::CpuTime), "killed at 200ms after 201.9 ms of it, by some mechanism"),
+        (Limit::WallTime, exceeded(Limit::WallTime), "killed at 200ms after 35.2 ms, by some mechanism"),
+        (Limit::IdleTime, exceeded(Limit::IdleTime), "killed at 200ms after 35.2 ms, by some mechanism"),
+        (Limit::Memory, exceeded(Limit::Memory), "killed at 32M after 35.2 ms, by some mechanism"),
+        (Limit::Output, exceeded(Limit::Output), "killed at 64k after 35.2 ms, by some mechanism"),
+        (Limit::Disk, refused.clone(), "refused at 1M after 35.2 ms, by some mechanism"),
+        (Limit::Disk, exceeded(Limit::Disk), "killed at 1M after 35.2 ms, by some mechanism"),
+        (Limit::Inodes, refused.clone(), "refused at 50 after 35.2 ms, by some mechanism"),
+        (Limit::OpenFiles, refused, "refused at 32 after 35.2 ms, by some mechanism"),
         (
             Limit::Stack,
             Termination::Signaled { signal: Signal(11) },
-            "ended at 256k by some mechanism after 35.2 ms",
+            "ended at 256k after 35.2 ms, by some mechanism",
         ),
         (
             Limit::FileSize,
             Termination::Signaled { signal: Signal(25) },
-            "ended at 64k by some mechanism after 35.2 ms",
+            "ended at 64k after 35.2 ms, by some mechanism",
         ),
-        (Limit::FileSize, exceeded(Limit::FileSize), "killed at 64k by some mechanism after 35.2 ms"),
+        (Limit::FileSize, exceeded(Limit::FileSize), "killed at 64k after 35.2 ms, by some mechanism"),
     ] {
         let check = judged(limit, termination, |_| ());
         assert_eq!((check.standing, check.found.as_str()), (Standing::Ok, found), "{limit}");
@@ -104,7 +104,7 @@ fn counters_prove_processes_and_cpus() {
     let held = judged(Limit::Processes, exited(), |outcome| {
         (outcome.usage.refused_processes, outcome.usage.peak_processes) = (1, Some(16));
     });
-    assert_eq!(held.found, "a fork bomb held at 16 by some mechanism after 35.2 ms");
+    assert_eq!(held.found, "a fork bomb held at 16 after 35.2 ms, by some mechanism");
     for change in [
         |_: &mut Outcome| (),
         |outcome: &mut Outcome| {
@@ -115,7 +115,7 @@ fn counters_prove_processes_and_cpus() {
     }
     let throttled =
         judged(Limit::Cpus, exited(), |outcome| outcome.usage.throttled_time = WallTime::millis(1));
-    assert_eq!(throttled.found, "held back at 0.25 by some mechanism after 35.2 ms");
+    assert_eq!(throttled.found, "held back at 0.25 after 35.2 ms, by some mechanism");
     assert_eq!(judged(Limit::Cpus, exited(), |_| ()).standing, Standing::Missing);
 }
 
