@@ -1,7 +1,7 @@
 //! The seam to the jail. Translates a request, decides nothing.
 
 use dayfly_jobs::{Outcome, Receipt};
-use dayfly_sandbox::{Cancel, Command, Stdio};
+use dayfly_sandbox::{Cancel, Command, Jail, JailBackend, Stdio};
 
 use crate::error::CliError;
 use crate::request::Request;
@@ -16,19 +16,20 @@ pub(crate) struct Streams {
     pub(crate) stderr: Stdio,
 }
 
-fn unlinked() -> CliError {
-    CliError::Unavailable { what: "the jail".to_owned(), fix: "use a build with the sandbox in it" }
+/// The jail of a request. Building one refuses what this host cannot have.
+fn jail(request: &Request) -> Result<Jail, CliError> {
+    Ok(JailBackend::new(request.cgroup_parent.clone()).jail(&request.spec)?)
 }
 
-/// What would enforce each limit here.
-pub(crate) fn enforcement(_request: &Request) -> Result<Receipt, CliError> {
-    Err(unlinked())
+/// What enforces each limit here, or the error that running would give.
+pub(crate) fn enforcement(request: &Request) -> Result<Receipt, CliError> {
+    Ok(jail(request)?.receipt(&request.limits)?)
 }
 
 /// Runs the program to its end.
-pub(crate) fn run(request: &Request, streams: Streams, _cancel: &Cancel) -> Result<Outcome, CliError> {
-    let _command = command(request, streams)?;
-    Err(unlinked())
+pub(crate) fn run(request: &Request, streams: Streams, cancel: &Cancel) -> Result<Outcome, CliError> {
+    let command = command(request, streams)?;
+    Ok(jail(request)?.run(&command, cancel)?)
 }
 
 fn command(request: &Request, streams: Streams) -> Result<Command, CliError> {
