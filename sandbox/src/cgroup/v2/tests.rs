@@ -97,6 +97,7 @@ fn counters_are_read_and_those_a_kernel_lacks_are_none() {
         peak_processes: Some(3),
         refused_processes: 5,
         oom_kills: 2,
+        memory_limit_hit: true,
         throttled: WallTime::micros(42),
         populated: true,
     };
