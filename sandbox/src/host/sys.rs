@@ -25,7 +25,7 @@ pub(super) fn fork() -> Result<ForkResult, Errno> {
 /// The same with `clone3`, as a jail does it, into this cgroup if one is given.
 pub(super) fn clone3(cgroup: Option<BorrowedFd<'_>>) -> Result<Cloned, Errno> {
     // SAFETY: as for `fork`.
-    unsafe { clone::clone3(&CloneRequest { flags: 0, cgroup }) }
+    unsafe { clone::clone3(&CloneRequest { cgroup, ..CloneRequest::default() }) }
 }
 
 /// Writes all of `data` to an existing file in one call, as `/proc` files want it.
