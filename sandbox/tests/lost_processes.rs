@@ -21,10 +21,12 @@ fn lost_processes_are_noticed_and_replaced() {
     let pool = Pool::new(jail.clone(), 2).unwrap();
     wait_until_full(&pool, 2);
     children().into_iter().for_each(kill);
-    for _ in 0..4 {
-        let outcome = pool.take().unwrap().exec(&echo, &Cancel::never()).unwrap();
-        assert_eq!(outcome.output.stdout, b"works\n");
-    }
+    // The jail that was just being made may be given out before its loss shows; that is an error, and the
+    // ones after it are whole.
+    let works = || pool.take()?.exec(&echo, &Cancel::never()).map(|outcome| outcome.output.stdout);
+    let losses = (0..20).filter(|_| works().is_err()).count();
+    assert!(losses <= 3, "{losses} of 20");
+    assert_eq!(works().unwrap(), b"works\n");
     drop(pool);
     // Killed at any moment of their making or running: an error or a signal, never a hang or a leak.
     let sleep = Command::new("/bin/sleep", limits).arg("0.02");

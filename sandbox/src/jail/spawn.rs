@@ -250,10 +250,16 @@ pub(crate) fn abandon(parked: &Parked) {
 }
 
 /// Kills and reaps a courier that is not needed any more.
-pub(crate) fn recall(shape: &Shape, courier: Courier) {
-    // With its socket closed it ends by itself, unless it has delivered already.
-    if let Ok(parked) = await_parked(shape, courier) {
-        abandon(&parked);
+pub(crate) fn recall(courier: Courier) {
+    let Courier { child, report, born } = courier;
+    // With its socket closed it ends by itself, and so does the process it may have made.
+    drop(report);
+    if pidfd::wait(child.pidfd.as_fd()).is_err() {
+        return;
+    }
+    if let Some(pidfd) = born.get().and_then(|pid| pidfd::open(pid).ok()) {
+        // It is a child of ours, so waiting for it cannot fail.
+        pidfd::wait(pidfd.as_fd()).ok();
     }
 }
 
