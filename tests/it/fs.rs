@@ -20,9 +20,12 @@ fn row_11_links_left_as_output() {
     let share = tempfile::tempdir().unwrap();
     let target = secret.path();
     for place in ["/share", "/box"] {
-        let run = Dayfly::hostile()
-            .share(share.path())
-            .run(["/payload/disk", "litter", place, target.to_str().unwrap()]);
+        let run = Dayfly::hostile().share(share.path()).run([
+            "/payload/disk",
+            "litter",
+            place,
+            target.to_str().unwrap(),
+        ]);
         run.ended(End::Exit(0)).tells_nothing_of(secret.text());
     }
     assert!(fs::symlink_metadata(share.path().join("output.txt")).unwrap().is_symlink());
@@ -35,15 +38,18 @@ fn row_12_links_swapped_while_dayfly_works() {
     let secret = Secret::new();
     let share = tempfile::tempdir().unwrap();
     let outside = secret.dir().to_str().unwrap();
-    let swapper =
-        Dayfly::hostile().share(share.path()).opt("--wall-time", "3s").spawn([DISK, "swap", "/share", outside]);
+    let swapper = Dayfly::hostile()
+        .share(share.path())
+        .opt("--wall-time", "3s")
+        .spawn([DISK, "swap", "/share", outside]);
     sleep(Duration::from_millis(300));
     // What a job swaps is resolved inside the jail or refused, never followed on the host.
     for _ in 0..20 {
-        let run = Dayfly::hostile()
-            .share(share.path())
-            .opt("--workdir", "/share/real")
-            .run(["sh", "-c", "cat secret; echo gotcha > planted; true"]);
+        let run = Dayfly::hostile().share(share.path()).opt("--workdir", "/share/real").run([
+            "sh",
+            "-c",
+            "cat secret; echo gotcha > planted; true",
+        ]);
         assert!([0, 126].contains(&run.code), "{run:#?}");
         run.tells_nothing_of(secret.text());
     }
@@ -85,7 +91,8 @@ fn row_15_device_nodes() {
         assert!(Command::new("mknod").arg(&node).args(["c", "1", "5"]).status().unwrap().success());
         fs::set_permissions(&node, fs::Permissions::from_mode(0o666)).unwrap();
     }
-    let run = Dayfly::hostile().share(share.path()).run([DISK, "nodes", "/box", "/tmp", "/dev/shm", "/share"]);
+    let run =
+        Dayfly::hostile().share(share.path()).run([DISK, "nodes", "/box", "/tmp", "/dev/shm", "/share"]);
     run.ended(End::Exit(0)).refused(&["mknod char", "mknod block"]).got_nothing();
 }
 
@@ -108,7 +115,8 @@ fn row_17_magic_links_lead_nowhere() {
     let _host = jail!();
     let run = Dayfly::hostile().run([ESCAPE, "peek"]);
     run.ended(End::Exit(0));
-    for path in ["/proc/1/root", "/proc/1/cwd", "/proc/1/environ", "/proc/1/mem", "/proc/1/fd", "/proc/kcore"] {
+    for path in ["/proc/1/root", "/proc/1/cwd", "/proc/1/environ", "/proc/1/mem", "/proc/1/fd", "/proc/kcore"]
+    {
         for answer in run.answers(path) {
             assert!(["EPERM", "EACCES", "ENOENT"].contains(&answer), "{path}: {answer}");
         }
@@ -142,7 +150,8 @@ fn row_18_the_runner_is_not_overwritten() {
 fn row_19_switches_of_the_kernel() {
     let _host = jail!();
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let switches = ["/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sys/vm/overcommit_memory"];
+    let switches =
+        ["/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sys/vm/overcommit_memory"];
     let before = switches.map(read);
     for policy in POLICIES {
         let run = Dayfly::hostile().opt("--policy", policy).run([ESCAPE, "switches"]);
@@ -202,9 +211,23 @@ fn row_21_read_only_stays_read_only() {
 fn row_22_new_mount_calls() {
     let _host = jail!();
     let calls = [
-        "fsopen", "fsconfig", "fsmount", "fspick", "open_tree", "open_tree_attr", "move_mount", "mount_setattr",
-        "mount_tmpfs", "mount_proc", "mount_bind", "mount_overlay", "mount_fuse", "pivot_root", "chroot",
-        "statmount", "listmount",
+        "fsopen",
+        "fsconfig",
+        "fsmount",
+        "fspick",
+        "open_tree",
+        "open_tree_attr",
+        "move_mount",
+        "mount_setattr",
+        "mount_tmpfs",
+        "mount_proc",
+        "mount_bind",
+        "mount_overlay",
+        "mount_fuse",
+        "pivot_root",
+        "chroot",
+        "statmount",
+        "listmount",
     ];
     crate::kernel::refused_everywhere(&calls);
 }
@@ -216,7 +239,10 @@ fn row_23_attributes_that_file_systems_trust() {
     run.ended(End::Exit(0));
     for what in ["trusted.overlay", "security.capability", "security.selinux", "chown"] {
         for answer in run.answers(what) {
-            assert!(["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EACCES"].contains(&answer), "{what}: {answer}");
+            assert!(
+                ["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EACCES"].contains(&answer),
+                "{what}: {answer}"
+            );
         }
     }
     crate::kernel::refused_everywhere(&["fsopen", "fsconfig", "mount_overlay"]);

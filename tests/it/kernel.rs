@@ -7,7 +7,16 @@ use crate::process::POLICIES;
 /// The name of the system call that a payload makes: the part of its own name that Dayfly may report.
 fn syscall(call: &str) -> &str {
     let prefixes = [
-        "mount_setattr", "mount", "umount", "unshare", "clone3", "clone", "keyctl", "ptrace", "seccomp", "prctl",
+        "mount_setattr",
+        "mount",
+        "umount",
+        "unshare",
+        "clone3",
+        "clone",
+        "keyctl",
+        "ptrace",
+        "seccomp",
+        "prctl",
         "capset",
     ];
     match prefixes.into_iter().find(|prefix| call.starts_with(prefix)) {
@@ -78,7 +87,8 @@ fn row_39_old_interfaces() {
 fn row_40_socket_families() {
     let _host = jail!();
     // Every family there is but Unix (1), IPv4 (2) and IPv6 (10).
-    let numbers: Vec<String> = (3..46).filter(|family| *family != 10).map(|family| family.to_string()).collect();
+    let numbers: Vec<String> =
+        (3..46).filter(|family| *family != 10).map(|family| family.to_string()).collect();
     let mut command = vec!["/payload/network", "families"];
     command.extend(numbers.iter().map(String::as_str));
     for policy in POLICIES {
@@ -105,12 +115,16 @@ fn row_41_the_packet_filter() {
         run.ended(End::Exit(0));
         for what in ["IPT_SO_SET_REPLACE", "IP6T_SO_SET_REPLACE", "SO_MARK"] {
             let answer = run.answers(what)[0];
-            assert!(["EPERM", "EACCES", "ENOSYS", "EBADF", "ENOPROTOOPT"].contains(&answer), "{what}: {run:#?}");
+            assert!(
+                ["EPERM", "EACCES", "ENOSYS", "EBADF", "ENOPROTOOPT"].contains(&answer),
+                "{what}: {run:#?}"
+            );
         }
-        let run = Dayfly::new()
-            .opt("--network", network)
-            .opt("--policy", "interpreted")
-            .run(["/usr/bin/python3", "-c", netlink]);
+        let run = Dayfly::new().opt("--network", network).opt("--policy", "interpreted").run([
+            "/usr/bin/python3",
+            "-c",
+            netlink,
+        ]);
         run.ended(End::Exit(0));
         for line in run.stdout.lines().filter(|line| line.contains("GOT")) {
             assert_eq!(line, "netlink 0 GOT", "{run:#?}");
@@ -143,10 +157,11 @@ fn row_43_pages_of_files_one_may_only_read() {
     std::fs::write(&file, &content).unwrap();
     let bind = format!("{}:/data", dir.path().display());
     for policy in POLICIES {
-        let run = Dayfly::hostile()
-            .opt("--policy", policy)
-            .also("--bind", &bind)
-            .run(["/payload/pages", "/data/read-only", "/usr/bin/env"]);
+        let run = Dayfly::hostile().opt("--policy", policy).also("--bind", &bind).run([
+            "/payload/pages",
+            "/data/read-only",
+            "/usr/bin/env",
+        ]);
         assert!([0, 121].contains(&run.code), "{run:#?}");
         assert!(!run.stdout.contains("CHANGED"), "{run:#?}");
     }
@@ -159,9 +174,25 @@ fn row_44_the_machine_itself() {
     let hostname = || std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     let before = hostname();
     refused_everywhere(&[
-        "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "reboot", "swapon",
-        "swapoff", "acct", "quotactl", "quotactl_fd", "syslog", "sethostname", "setdomainname",
-        "name_to_handle_at", "open_by_handle_at", "fanotify_init", "vhangup", "lookup_dcookie",
+        "kexec_load",
+        "kexec_file_load",
+        "init_module",
+        "finit_module",
+        "delete_module",
+        "reboot",
+        "swapon",
+        "swapoff",
+        "acct",
+        "quotactl",
+        "quotactl_fd",
+        "syslog",
+        "sethostname",
+        "setdomainname",
+        "name_to_handle_at",
+        "open_by_handle_at",
+        "fanotify_init",
+        "vhangup",
+        "lookup_dcookie",
     ]);
     assert_eq!(hostname(), before);
 }
@@ -170,8 +201,14 @@ fn row_44_the_machine_itself() {
 fn row_44_other_processes_memory_and_rights() {
     let _host = jail!();
     refused_everywhere(&[
-        "process_vm_readv", "process_vm_writev", "kcmp", "pidfd_getfd", "migrate_pages", "move_pages",
-        "capset_all", "memfd_secret",
+        "process_vm_readv",
+        "process_vm_writev",
+        "kcmp",
+        "pidfd_getfd",
+        "migrate_pages",
+        "move_pages",
+        "capset_all",
+        "memfd_secret",
     ]);
     let run = Dayfly::hostile().run(["/payload/syscalls", "prctl_no_new_privs_off"]);
     assert!(!run.stdout.contains("GOT"), "{run:#?}");

@@ -4,4 +4,22 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
+mod crashes;
+mod exhaust;
+mod fd;
+mod forgery;
+mod fs;
+mod kernel;
+mod languages;
+mod limits;
+mod net;
+mod ns;
 mod process;
+mod seccomp;
+mod secrets;
+mod silent;
+mod streams;
+mod timing;
+mod toctou;
+mod tty;
+mod unprivileged;

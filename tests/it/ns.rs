@@ -11,8 +11,17 @@ use crate::process::POLICIES;
 fn row_30_no_namespaces_of_ones_own() {
     let _host = jail!();
     refused_everywhere(&[
-        "unshare_user", "unshare_mount", "unshare_pid", "unshare_net", "unshare_ipc", "unshare_uts",
-        "unshare_cgroup", "unshare_all", "clone_user", "clone_net", "clone_mount",
+        "unshare_user",
+        "unshare_mount",
+        "unshare_pid",
+        "unshare_net",
+        "unshare_ipc",
+        "unshare_uts",
+        "unshare_cgroup",
+        "unshare_all",
+        "clone_user",
+        "clone_net",
+        "clone_mount",
     ]);
     let run = Dayfly::new().run(["unshare", "--user", "--map-root-user", "id"]);
     assert!(run.code != 0 && !run.stdout.contains("uid=0"), "{run:#?}");
@@ -67,7 +76,11 @@ fn row_34_the_job_is_in_the_groups_it_is_accounted_in() {
     let mut job = Dayfly::new().spawn(["sleep", "2"]);
     let mut groups = Vec::new();
     while groups.is_empty() && job.is_running() {
-        groups = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| group_of_sleep(&entry.path())).collect();
+        groups = fs::read_dir("/proc")
+            .unwrap()
+            .flatten()
+            .filter_map(|entry| group_of_sleep(&entry.path()))
+            .collect();
     }
     job.wait().ended(End::Exit(0));
     assert!(groups.iter().any(|group| group.contains("dayfly")), "{groups:#?}");

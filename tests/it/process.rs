@@ -159,8 +159,14 @@ fn row_10_setuid_and_file_capabilities_give_nothing() {
         .status()
         .unwrap();
     assert!(status.success());
-    let command =
-        ["/payload/identity", "run-privileged", "/share/setuid", "/share/capable", "/usr/bin/su", "/usr/bin/mount"];
+    let command = [
+        "/payload/identity",
+        "run-privileged",
+        "/share/setuid",
+        "/share/capable",
+        "/usr/bin/su",
+        "/usr/bin/mount",
+    ];
     for policy in POLICIES {
         let run = Dayfly::hostile().opt("--policy", policy).share(dir.path()).run(command);
         run.ended(End::Exit(0));

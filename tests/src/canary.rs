@@ -11,6 +11,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::Unprivileged;
 use crate::host::{ROOT_UID_BASE, is_root};
 
 /// A file on the host whose content no job may see or change.
@@ -51,7 +52,8 @@ impl Secret {
     #[track_caller]
     pub fn assert_untouched(&self) {
         assert_eq!(fs::read_to_string(self.path()).unwrap(), self.content);
-        let names: Vec<_> = fs::read_dir(self.dir()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let names: Vec<_> =
+            fs::read_dir(self.dir()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(names, ["secret"]);
     }
 }
@@ -73,7 +75,7 @@ pub struct Canary {
 
 impl Canary {
     /// Starts them. As root there is one process for each of the first slots, under the very user id that a
-    /// job in that slot has: a signal that leaves the jail would be allowed to reach it.
+    /// job in that slot has, and one of the unprivileged user: a signal that leaves the jail would be allowed to reach it.
     pub fn new() -> Self {
         let name = format!("canary-{}", fs::read_to_string("/proc/sys/kernel/random/uuid").unwrap().trim());
         let address = SocketAddr::from_abstract_name(&name).unwrap();
@@ -82,7 +84,10 @@ impl Canary {
         abstract_socket.set_nonblocking(true).unwrap();
         tcp.set_nonblocking(true).unwrap();
         let processes = match is_root() {
-            true => (0..8).map(|slot| sleeper(Some(ROOT_UID_BASE + slot * 65_536 + 1000))).collect(),
+            true => {
+                let in_slots = (0..8).map(|slot| ROOT_UID_BASE + slot * 65_536 + 1000);
+                in_slots.chain([Unprivileged::UID]).map(|uid| sleeper(Some(uid))).collect()
+            }
             false => vec![sleeper(None)],
         };
         Self { processes, abstract_name: name, abstract_socket, tcp }
@@ -108,7 +113,10 @@ impl Canary {
             assert!(matches!(state, 'S' | 'R'), "a process outside the jail was stopped: state {state}");
         }
         let quiet = |error: &std::io::Error| error.kind() == ErrorKind::WouldBlock;
-        assert!(self.abstract_socket.accept().is_err_and(|error| quiet(&error)), "abstract socket was reached");
+        assert!(
+            self.abstract_socket.accept().is_err_and(|error| quiet(&error)),
+            "abstract socket was reached"
+        );
         assert!(self.tcp.accept().is_err_and(|error| quiet(&error)), "host loopback was reached");
     }
 }

@@ -63,7 +63,9 @@ pub fn usable() -> &'static Result<(), String> {
         let run = Dayfly::new().run(["/usr/bin/true"]);
         match run.code {
             0 => Ok(()),
-            125 if !is_root() => Err(format!("needs a host that gives jails to this user: {}", run.complaint)),
+            125 if !is_root() => {
+                Err(format!("needs a host that gives jails to this user: {}", run.complaint))
+            }
             code => panic!("`dayfly run -- /usr/bin/true` ended with {code}: {}", run.complaint),
         }
     })

@@ -4,7 +4,12 @@
 //! It looks at Dayfly only from outside (arguments, exit status, JSON, the state of the host) and must not
 //! link its crates: a test that shares code with the product shares its mistakes.
 #![forbid(unsafe_code)]
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a harness fails the test it serves by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a harness fails the test it serves by panicking"
+)]
 
 mod baseline;
 mod binary;

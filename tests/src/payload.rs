@@ -45,7 +45,17 @@ fn compile(source: &Path, header: &Path, binary: &Path) {
     }
     let fresh = binary.with_extension("new");
     let output = Command::new("gcc")
-        .args(["-std=gnu17", "-O1", "-Wall", "-Wextra", "-Werror", "-Wno-return-type", "-static", "-pthread", "-o"])
+        .args([
+            "-std=gnu17",
+            "-O1",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-Wno-return-type",
+            "-static",
+            "-pthread",
+            "-o",
+        ])
         .args([&fresh, source])
         .output()
         .unwrap_or_else(|error| panic!("gcc is needed to compile the payloads: {error}"));

@@ -33,7 +33,8 @@ impl Default for Dayfly {
 impl Dayfly {
     /// `dayfly run --json` with the harness's own limits.
     pub fn new() -> Self {
-        let limits = [("--cpu-time", "10s"), ("--wall-time", "20s"), ("--memory", "256M"), ("--processes", "64")];
+        let limits =
+            [("--cpu-time", "10s"), ("--wall-time", "20s"), ("--memory", "256M"), ("--processes", "64")];
         Self {
             wrapper: Vec::new(),
             binary: dayfly().into(),
@@ -223,6 +224,13 @@ impl Running {
     /// Whether it still runs.
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for the end of a supervisor that was killed, and gives its exit status. What it wrote is cut off
+    /// anywhere, so nothing is read into it.
+    pub fn wait_killed(mut self) -> i32 {
+        self.json = false;
+        self.wait().code
     }
 
     /// Waits for its end; panics when it does not end or when someone still holds its output afterwards.

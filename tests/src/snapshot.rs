@@ -29,7 +29,9 @@ fn is_jail_uid(uid: u32) -> bool {
 
 fn processes(mark: &str, found: &mut Snapshot) {
     for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
         let dir = entry.path();
         for kind in ["net", "mnt", "pid", "ipc", "user", "uts"] {
             if let Ok(namespace) = fs::read_link(dir.join("ns").join(kind)) {
@@ -43,7 +45,8 @@ fn processes(mark: &str, found: &mut Snapshot) {
             environ.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
         };
         if pid != std::process::id() && (is_jail_uid(uid) || real_uid_is_jail(&dir) || ours()) {
-            let started = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(19)).unwrap_or("?");
+            let started =
+                stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(19)).unwrap_or("?");
             let name = stat.split(['(', ')']).nth(1).unwrap_or("?");
             found.insert(format!("process {pid} ({name}, uid {uid}, started {started})"));
         }

@@ -46,8 +46,16 @@ impl Unprivileged {
     /// An invocation as this user.
     pub fn dayfly(&self) -> Dayfly {
         let id = Self::UID.to_string();
-        let become_user =
-            ["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"];
+        let become_user = [
+            "setpriv",
+            "--reuid",
+            &id,
+            "--regid",
+            &id,
+            "--clear-groups",
+            "--inh-caps=-all",
+            "--bounding-set=-all",
+        ];
         Dayfly::new()
             .under(become_user)
             .binary(self.binary())
