@@ -43,7 +43,11 @@ fn bounded(run: &Run, most: u64) {
 #[test]
 fn row_54_memory_by_every_way_there_is() {
     let _host = jail!();
-    let jail = Dayfly::hostile().opt("--memory", "64M").opt("--disk", "1G").opt("--file-size", "1G");
+    let jail = Dayfly::hostile()
+        .opt("--policy", "ci")
+        .opt("--memory", "64M")
+        .opt("--disk", "1G")
+        .opt("--file-size", "1G");
     for way in ["shared", "memfd", "sysv", "queues", "page-tables"] {
         bounded(&jail.run([HOG, way]), 64);
     }
@@ -68,10 +72,11 @@ fn row_54_memory_of_the_kernel() {
 #[test]
 fn row_55_objects_that_outlive_processes() {
     let _host = jail!();
-    let run = Dayfly::hostile().run(["/payload/identity", "objects"]);
+    let run = Dayfly::hostile().opt("--policy", "ci").run(["/payload/identity", "objects"]);
     run.ended(End::Exit(0));
+    assert!(["shm", "msg", "sem", "mq"].iter().all(|kind| run.answers(kind) == ["GOT 0"]), "{run:#?}");
     let outside = Command::new("ipcmk").args(["--shmem", "4096", "--mode", "0666"]).output().unwrap();
-    let run = Dayfly::hostile().run(["/payload/identity", "foreign-objects"]);
+    let run = Dayfly::hostile().opt("--policy", "ci").run(["/payload/identity", "foreign-objects"]);
     let id = String::from_utf8(outside.stdout).unwrap();
     let id = id.rsplit(' ').next().unwrap().trim().to_owned();
     assert!(Command::new("ipcrm").args(["--shmem-id", &id]).status().unwrap().success());

@@ -44,9 +44,13 @@ fn row_51_words_in_the_terminals_mouth() {
     let line = Dayfly::hostile().plain().command_line(["/payload/descriptors", "terminal"]);
     let shown = in_terminal(&line, "");
     assert!(shown.contains("isatty 0: 0"), "{shown}");
-    assert!(shown.contains("TIOCSCTTY"), "{shown}");
-    assert!(!shown.contains("GOT"), "{shown}");
-    assert!(shown.contains("typed=[]"), "{shown}");
+    assert!(shown.contains("TIOCSCTTY") && !shown.contains("GOT"), "{shown}");
+    for how in ["plain", "high", "paste"] {
+        let line = Dayfly::hostile().plain().command_line(["/payload/descriptors", "inject", how]);
+        let shown = in_terminal(&line, "");
+        assert!(shown.contains("code=121") && !shown.contains("GOT"), "{how}: {shown}");
+        assert!(shown.contains("typed=[]"), "{how}: {shown}");
+    }
 }
 
 #[test]

@@ -110,18 +110,24 @@ static int one_watch(int argc, char **argv)
 }
 
 /* Puts words into the mouth of whoever reads the terminal. */
+static int inject(int argc, char **argv)
+{
+    const char *how = argc > 1 ? argv[1] : "plain";
+    unsigned long request = strcmp(how, "paste") == 0 ? TIOCLINUX : TIOCSTI;
+    if (strcmp(how, "high") == 0)
+        request |= 0x100000000UL;
+    for (int fd = 0; fd < 3; fd++)
+        for (const char *at = request == TIOCLINUX ? "\3" : "echo injected\n"; *at; at++)
+            tell("inject", syscall(SYS_ioctl, fd, request, at));
+    return 0;
+}
+
+/* Takes the terminal over. */
 static int terminal(int argc, char **argv)
 {
     (void)argc, (void)argv;
     for (int fd = 0; fd < 3; fd++) {
         say("isatty %d: %d", fd, isatty(fd));
-        for (const char *at = "echo injected\n"; *at; at++)
-            if (ioctl(fd, TIOCSTI, at) == 0)
-                say("TIOCSTI: GOT");
-        if (syscall(SYS_ioctl, fd, 0x100000000UL | TIOCSTI, "x") == 0)
-            say("TIOCSTI with high bits: GOT");
-        char paste = 3;
-        tell("TIOCLINUX", ioctl(fd, TIOCLINUX, &paste));
         tell("TIOCCONS", ioctl(fd, TIOCCONS, 0));
         tell("TIOCSCTTY", ioctl(fd, TIOCSCTTY, 1));
         tell("tcsetpgrp", tcsetpgrp(fd, getpgrp()));
@@ -153,7 +159,7 @@ int main(int argc, char **argv)
     static const struct mode modes[] = {
         {"list", list},       {"pass", pass},           {"meddle", meddle},     {"exhaust", exhaust},
         {"watches", watches}, {"one-watch", one_watch}, {"terminal", terminal}, {"locks", locks},
-        {NULL, NULL},
+        {"inject", inject},           {NULL, NULL},
     };
     return choose(modes, argc, argv);
 }

@@ -65,6 +65,8 @@ static int trace_swap(int argc, char **argv)
 {
     (void)argc, (void)argv;
     pid_t child = fork();
+    if (child == -1)
+        return (int)tell("fork", -1);
     if (child == 0) {
         if (tell("PTRACE_TRACEME", ptrace(PTRACE_TRACEME, 0, NULL, NULL)) == -1)
             _exit(0);

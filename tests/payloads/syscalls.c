@@ -118,6 +118,7 @@ static const struct call calls[] = {
     {"cachestat", NR_cachestat, {0, P(room), P(room), 0, 0, 0}},
     {"lookup_dcookie", 212, {0, P(room), 4096, 0, 0, 0}},
     {"seccomp_listener", SYS_seccomp, {SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, P(&filter), 0, 0, 0}},
+    {"prctl_seccomp", SYS_prctl, {PR_SET_SECCOMP, SECCOMP_MODE_FILTER, P(&filter), 0, 0, 0}},
     {"prctl_dumpable", SYS_prctl, {PR_SET_DUMPABLE, 2, 0, 0, 0, 0}},
     {"prctl_no_new_privs_off", SYS_prctl, {PR_SET_NO_NEW_PRIVS, 0, 0, 0, 0, 0}},
     {"prctl_mm", SYS_prctl, {PR_SET_MM, PR_SET_MM_BRK, 0, 0, 0, 0}},

@@ -28,13 +28,13 @@ pub enum End<'a> {
 pub struct Run {
     /// The exit status of `dayfly`; 128 + n when a signal ended it.
     pub code: i32,
-    /// The object of `--json`; null without it, or when Dayfly refused.
+    /// The object of `--json`; null without it.
     pub json: Value,
     /// The job's standard output: the field of the object, or what passed through.
     pub stdout: String,
     /// The job's standard error, likewise.
     pub stderr: String,
-    /// What `dayfly` wrote to its own standard error.
+    /// What `dayfly` itself had to say: its standard error, and the error in the object of `--json`.
     pub complaint: String,
     /// What `dayfly` wrote to its own standard output, byte for byte.
     pub raw: Vec<u8>,
@@ -47,10 +47,14 @@ impl Run {
         let code = status.code().or(status.signal().map(|signal| 128 + signal)).unwrap();
         let complaint = String::from_utf8_lossy(stderr).into_owned();
         let text = String::from_utf8_lossy(&raw).into_owned();
-        let json: Value = match json && code != 125 {
+        let json: Value = match json {
             true => serde_json::from_str(&text)
                 .unwrap_or_else(|error| panic!("--json gave no object ({error}): {text:?}; {complaint}")),
             false => Value::Null,
+        };
+        let complaint = match json["error"].is_null() {
+            true => complaint,
+            false => format!("{complaint}{}", json["error"]),
         };
         let field = |name: &str| json[name].as_str().map(str::to_owned);
         let stdout = field("stdout").unwrap_or(text);
