@@ -258,7 +258,10 @@ mod tests {
         for (text, message) in [
             ("", "'' has no number; write a size such as 65536, 64k, 256M or 1.5G (units of 1024)"),
             ("-1", "'-1' has no number; write a size such as 65536, 64k, 256M or 1.5G (units of 1024)"),
-            ("5X", "'X' in '5X' is not a unit; write a size such as 65536, 64k, 256M or 1.5G (units of 1024)"),
+            (
+                "5X",
+                "'X' in '5X' is not a unit; write a size such as 65536, 64k, 256M or 1.5G (units of 1024)",
+            ),
             ("1.0001", "'1.0001' is out of range; sizes are whole bytes from 0 to 8 EiB"),
             ("99999999T", "'99999999T' is out of range; sizes are whole bytes from 0 to 8 EiB"),
         ] {
