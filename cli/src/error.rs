@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use dayfly_policies::PolicyError;
 use dayfly_sandbox::SandboxError;
 
 /// Everything that ends a command without a result.
@@ -42,6 +43,9 @@ pub(crate) enum CliError {
         /// What the system said.
         source: io::Error,
     },
+    /// A policy cannot be used, or does not grant what was asked for.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// The sandbox could not be had, or failed.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -92,6 +96,7 @@ impl CliError {
             Self::Unavailable { .. } => "unavailable",
             Self::Config { .. } => "config",
             Self::Path { .. } => "path",
+            Self::Policy(_) => "policy",
             Self::Sandbox(_) => "sandbox",
             Self::Output { .. } => "output",
             Self::Signals(_) => "signals",
@@ -105,7 +110,11 @@ impl CliError {
             Self::Usage { fix, .. } | Self::Config { fix, .. } => fix.clone(),
             Self::Unavailable { fix, .. } => Some((*fix).to_owned()),
             Self::Path { source, path, .. } => path_fix(source.kind(), path),
-            Self::Sandbox(_) | Self::Output { .. } | Self::Signals(_) | Self::ReaderGone => None,
+            Self::Policy(_)
+            | Self::Sandbox(_)
+            | Self::Output { .. }
+            | Self::Signals(_)
+            | Self::ReaderGone => None,
         }
     }
 }

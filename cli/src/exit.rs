@@ -58,6 +58,7 @@ pub(crate) fn of_error(error: &CliError) -> u8 {
         | CliError::Unavailable { .. }
         | CliError::Config { .. }
         | CliError::Path { .. }
+        | CliError::Policy(_)
         | CliError::Sandbox(_)
         | CliError::Output { .. }
         | CliError::Signals(_) => FAILED,

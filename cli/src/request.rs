@@ -7,12 +7,11 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use dayfly_jobs::{Limit, Limits};
-use dayfly_policies::Policy;
+use dayfly_policies::{Catalog, Policy};
 use dayfly_sandbox::{Bind, Network, Root, SandboxSpec, Toolchain};
 
 use crate::args::{BackendArg, RunArgs, SandboxArgs};
 use crate::config::Settings;
-use crate::engine;
 use crate::error::CliError;
 use crate::surroundings::{self, Surroundings};
 use crate::toolchains;
@@ -96,8 +95,16 @@ pub(crate) fn check(settings: &Settings, host: &Surroundings) -> Result<(), CliE
 
 fn policy(typed: Option<&PolicyRef>, settings: &Settings) -> Result<Arc<Policy>, CliError> {
     match typed.or(settings.config.run.policy.as_ref()) {
-        Some(policy) => engine::policy(policy),
+        Some(policy) => find_policy(policy),
         None => Err(CliError::usage("there is no policy to run under", "name one with --policy")),
+    }
+}
+
+/// The policy with this name or in this file.
+pub(crate) fn find_policy(wanted: &PolicyRef) -> Result<Arc<Policy>, CliError> {
+    match wanted {
+        PolicyRef::Name(name) => Ok(Catalog::builtin().get(name)?),
+        PolicyRef::File(path) => Ok(Policy::load(path)?),
     }
 }
 
@@ -107,9 +114,10 @@ fn limits(
     policy: &Policy,
 ) -> Result<(Limits, BTreeMap<Limit, LimitOrigin>), CliError> {
     let configured = &settings.config.run.limits;
-    let mut limits = engine::default_limits(policy)?;
+    let mut limits = policy.default_limits().clone();
     configured.apply(&mut limits);
     args.limits.apply(&mut limits);
+    dayfly_policies::resolve(policy, &limits)?;
     let origin = |limit| match (args.limits.sets(limit), configured.sets(limit)) {
         (true, _) => LimitOrigin::Option,
         (false, true) => LimitOrigin::Configuration,

@@ -35,7 +35,7 @@ pub(crate) fn run(args: &RunArgs, global: &Global, out: &Out) -> Result<u8, CliE
 fn explain(request: &Request, global: &Global, out: &Out) -> Result<u8, CliError> {
     let enforced_by = engine::enforcement(request)?;
     match global.json {
-        true => out.json(&json::Plan::of(request, engine::policy_name(request), &enforced_by)),
+        true => out.json(&json::Plan::of(request, &enforced_by)),
         false => out.text(&plan::text(request, &enforced_by)),
     }?;
     Ok(0)
