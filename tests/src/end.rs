@@ -1,5 +1,6 @@
 //! How a job ended, as the test expects it and as Dayfly told it.
 
+use std::fmt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -24,7 +25,6 @@ pub enum End<'a> {
 }
 
 /// What came of one `dayfly run`.
-#[derive(Debug)]
 pub struct Run {
     /// The exit status of `dayfly`; 128 + n when a signal ended it.
     pub code: i32,
@@ -40,6 +40,17 @@ pub struct Run {
     pub raw: Vec<u8>,
     /// From start to end, as seen from outside.
     pub wall: Duration,
+}
+
+impl fmt::Debug for Run {
+    /// What a failed test needs to be understood by; limits and receipts are left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short = |text: &str| text.chars().take(3000).collect::<String>();
+        writeln!(f, "exit status {} after {:?}, {}", self.code, self.wall, self.json["termination"])?;
+        writeln!(f, "usage: {}", self.json["usage"])?;
+        let parts = [("stdout", &self.stdout), ("stderr", &self.stderr), ("dayfly", &self.complaint)];
+        parts.iter().try_for_each(|(name, text)| writeln!(f, "{name}: {}", short(text)))
+    }
 }
 
 impl Run {
