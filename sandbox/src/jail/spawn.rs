@@ -295,32 +295,3 @@ pub(crate) fn end(init: Init) {
         pidfd::wait(child.pidfd.as_fd()).ok();
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn heard(first: Report, second: nix::Result<Report>) -> (Option<libc::pid_t>, String) {
-        let (born, word) = introductions(first, second);
-        (born, format!("{word:?}"))
-    }
-
-    #[test]
-    fn the_process_is_known_whoever_speaks_first() {
-        let parked = "Ok(Parked)".to_owned();
-        assert_eq!(heard(Report::Born(7), Ok(Report::Parked)), (Some(7), parked.clone()));
-        assert_eq!(heard(Report::Parked, Ok(Report::Born(7))), (Some(7), parked));
-        let failure = Failure { stage: SetupStage::Session, errno: Errno::EPERM, index: 0 };
-        let (born, word) = heard(Report::Failed(failure), Ok(Report::Born(7)));
-        assert!(born == Some(7) && word.contains("EPERM"), "{word}");
-    }
-
-    #[test]
-    fn without_a_birth_the_courier_is_the_one_who_failed() {
-        let failure = Failure { stage: SetupStage::Join, errno: Errno::EPERM, index: 0 };
-        let (born, word) = heard(Report::Failed(failure), Ok(Report::Closed));
-        assert!(born.is_none() && word.contains("Join"), "{word}");
-        assert_eq!(heard(Report::Closed, Ok(Report::Closed)), (None, "Ok(Closed)".to_owned()));
-        assert_eq!(heard(Report::Born(7), Err(Errno::EAGAIN)), (Some(7), "Err(EAGAIN)".to_owned()));
-    }
-}
