@@ -1,6 +1,21 @@
-//! What a job may do: profiles as reviewed data, loaded strictly.
+//! What a job may do: profiles as reviewed data, loaded strictly, compiled to filters for the kernel.
+//!
+//! A [`Policy`] names the system calls a job may make, the networks it may have, and its limits. Four are
+//! built in; others are files of the same shape. There is no way to a policy that is not checked whole, and
+//! this crate knows nothing about processes: the sandbox installs what is made here.
 #![forbid(unsafe_code)]
 
-/// What a job may do.
-#[derive(Debug)]
-pub struct Policy {}
+mod catalog;
+mod explain;
+mod language;
+mod policy;
+mod resolve;
+
+pub use catalog::Catalog;
+pub use explain::Explanation;
+pub use language::{
+    Action, Arch, Call, Ceilings, Condition, Decision, Filter, Instruction, Network, Place, PolicyError,
+    REPORT_FD, Rule, Test, syscall_name,
+};
+pub use policy::Policy;
+pub use resolve::resolve;

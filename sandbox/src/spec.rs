@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dayfly_jobs::Limit;
+pub use dayfly_policies::Network;
 use dayfly_policies::Policy;
 
 /// The shape of a sandbox.
@@ -65,13 +66,4 @@ pub enum Access {
     ReadOnly,
     /// Read, execute and write. The job's files belong to the owner of the bind's source.
     Writable,
-}
-
-/// The network of a sandbox; always one of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Network {
-    /// No interface is up, not even loopback.
-    None,
-    /// Loopback only.
-    Loopback,
 }

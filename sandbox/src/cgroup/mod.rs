@@ -1,1 +1,185 @@
 //! Control groups: one driver trait, one implementation for each version of the kernel interface.
+//!
+//! A driver makes groups below one parent; a group holds the processes of one command, limits them, counts
+//! what they use, and kills them. Nothing here knows about jails, and nothing kills a process by number.
+//!
+//! `cgroups-rs` finds the layout and the mounts of version 1 and makes the parent groups there (it knows how
+//! a cpuset parent is filled). What happens for every job is file access by descriptor in `files.rs`: the
+//! library goes by path, has no `memory.oom.group`, `memory.peak`, `pids.peak` or `cgroup.kill`, and gives
+//! no descriptor to clone into.
+
+mod detect;
+mod error;
+mod files;
+mod lack;
+mod limits;
+mod make;
+mod name;
+mod parse;
+mod v1;
+mod v2;
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use dayfly_jobs::{Bytes, CpuTime, Cpus, Limit, Limits, Receipt, WallTime};
+
+pub(crate) use detect::detect;
+pub use error::CgroupError;
+pub(crate) use lack::Lack;
+pub(crate) use name::GroupName;
+
+/// The version of the kernel interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// One hierarchy for each controller.
+    V1,
+    /// One hierarchy for all.
+    V2,
+}
+
+/// Controllers that a group needs only for some limits. Those it does not want cost nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Wants {
+    /// For [`Cpus::Millis`].
+    pub(crate) cpu_quota: bool,
+    /// For [`Cpus::Pinned`].
+    pub(crate) cpu_set: bool,
+}
+
+impl Wants {
+    /// What these limits need.
+    pub(crate) fn of(limits: &Limits) -> Self {
+        Self {
+            cpu_quota: matches!(limits.cpus, Some(Cpus::Millis(_))),
+            cpu_set: matches!(limits.cpus, Some(Cpus::Pinned(_))),
+        }
+    }
+
+    /// Whether a group made for these wants serves the other as well.
+    pub(crate) fn covers(self, other: Self) -> bool {
+        self.cpu_quota >= other.cpu_quota && self.cpu_set >= other.cpu_set
+    }
+}
+
+/// Makes groups. One per process is enough; it may be shared between threads.
+pub(crate) trait Driver: Send + Sync + Debug {
+    /// Which version this is.
+    fn layout(&self) -> Layout;
+
+    /// What cannot be enforced here; empty on a well set-up host.
+    fn lacks(&self) -> &[Lack];
+
+    /// Makes an empty group. A group of that name that a dead process left is killed and removed first; the
+    /// caller holds the slot in `name`, so it cannot belong to the living.
+    ///
+    /// # Errors
+    /// The group cannot be made; nothing of it is left.
+    fn create(&self, name: &GroupName, wants: Wants) -> Result<Box<dyn Group>, CgroupError>;
+
+    /// The names of all groups that exist below our parent, whoever made them.
+    ///
+    /// # Errors
+    /// The parent cannot be read.
+    fn groups(&self) -> Result<BTreeSet<GroupName>, CgroupError>;
+
+    /// Kills what is in this group and removes it; fine when it is gone already. The caller holds its slot.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    fn remove_leftover(&self, name: &GroupName) -> Result<(), CgroupError>;
+
+    /// Removes the parent itself if it is empty and ours to remove; tells whether it did. Making a group
+    /// makes it anew.
+    ///
+    /// # Errors
+    /// It is empty and cannot be removed.
+    fn remove_parent(&self) -> Result<bool, CgroupError>;
+}
+
+/// The control group of one command. Dropping it without [`Group::remove`] leaves it for the sweep.
+pub(crate) trait Group: Send + Debug {
+    /// Sets the limits, once, before a process enters. Gives the mechanism for each limit that is enforced
+    /// here: memory, processes, CPU time (which the caller must read and act on), and `cpus` if it is set. A
+    /// waived limit is enforced all the same where it can be.
+    ///
+    /// # Errors
+    /// A limit cannot be enforced and is not waived.
+    fn apply(&mut self, limits: &Limits, waived: &BTreeSet<Limit>) -> Result<Receipt, CgroupError>;
+
+    /// How a process gets in.
+    fn entry(&self) -> Entry<'_>;
+
+    /// CPU time of all processes so far, living and dead. One system call.
+    ///
+    /// # Errors
+    /// The counter cannot be read.
+    fn cpu_time(&self) -> Result<CpuTime, CgroupError>;
+
+    /// Everything that is counted.
+    ///
+    /// # Errors
+    /// A counter cannot be read.
+    fn stats(&self) -> Result<GroupStats, CgroupError>;
+
+    /// Readable from when memory ran out, where the kernel does not kill the whole group by itself. Who sees
+    /// it must call [`Group::kill`], and must not read from it: [`GroupStats::oom_kills`] looks at it too.
+    fn oom_event(&self) -> Option<BorrowedFd<'_>>;
+
+    /// Kills every process in the group, and sees to it that none of them can fork on. The group cannot be
+    /// used again.
+    ///
+    /// # Errors
+    /// Some process could not be killed.
+    fn kill(&self) -> Result<(), CgroupError>;
+
+    /// Whether no living process is in it.
+    ///
+    /// # Errors
+    /// The kernel does not tell.
+    fn is_empty(&self) -> Result<bool, CgroupError>;
+
+    /// Waits for killed processes to be gone and removes the group.
+    ///
+    /// # Errors
+    /// It is left for the sweep.
+    fn remove(self: Box<Self>) -> Result<(), CgroupError>;
+}
+
+/// How a process gets into a group.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Entry<'a> {
+    /// `CLONE_INTO_CGROUP` with this descriptor of the group's folder.
+    V2(BorrowedFd<'a>),
+    /// The new process writes `0` to each of these files while it has one thread.
+    V1(&'a [OwnedFd]),
+}
+
+/// What a group counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct GroupStats {
+    /// CPU time, exact.
+    pub(crate) cpu: CpuTime,
+    /// The part in user mode. The kernel samples the split; user and system add up to `cpu`.
+    pub(crate) user: CpuTime,
+    /// The part in the kernel.
+    pub(crate) system: CpuTime,
+    /// Most memory at any one time; `None` where the kernel does not count it (version 2 before Linux 5.19).
+    pub(crate) peak_memory: Option<Bytes>,
+    /// Most processes and threads at any one time; `None` before Linux 6.6.
+    pub(crate) peak_processes: Option<u32>,
+    /// Forks refused by the limit on processes.
+    pub(crate) refused_processes: u64,
+    /// Processes killed for want of memory.
+    pub(crate) oom_kills: u64,
+    /// Whether the group ever ran into its own memory limit; kills without that are the host's.
+    pub(crate) memory_limit_hit: bool,
+    /// Time held back by a CPU quota.
+    pub(crate) throttled: WallTime,
+    /// Whether a living process is in the group.
+    pub(crate) populated: bool,
+}
+
+#[cfg(test)]
+mod tests;

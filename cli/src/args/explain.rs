@@ -1,0 +1,106 @@
+//! Turns a command-line error of the parser into one that says what is wrong and what to type instead.
+
+use std::error::Error;
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::error::CliError;
+use crate::values::ValueError;
+
+/// Whether the words ask for JSON, for when they could not be understood otherwise.
+pub(crate) fn asks_for_json(words: &[OsString]) -> bool {
+    words.iter().take_while(|word| *word != "--").any(|word| word == "--json")
+}
+
+/// The error to show. `words` is the whole command line.
+pub(crate) fn explain(error: &clap::Error, words: &[OsString]) -> CliError {
+    let typed = words.iter().skip(1).filter_map(|word| word.to_str());
+    let command = { typed }.find(|word| !word.starts_with('-')).unwrap_or_default();
+    let fix = fix(error, command);
+    let what = what(error);
+    let what = if what.is_empty() { first_line(error) } else { what };
+    CliError::Usage { what, fix: Some(fix.unwrap_or_else(|| help_for(command))) }
+}
+
+fn what(error: &clap::Error) -> String {
+    let arg = text(error, ContextKind::InvalidArg);
+    let value = text(error, ContextKind::InvalidValue);
+    let option = arg.split(' ').next().unwrap_or_default();
+    let kind = error.kind();
+    if kind == ErrorKind::ValueValidation {
+        let why = error.source().map(ToString::to_string).unwrap_or_default();
+        let value = if why.starts_with('\'') { String::new() } else { format!(" '{value}'") };
+        format!(
+            "{option}{value}{}{why}",
+            if why.starts_with("has ") || why.starts_with("is ") { " " } else { ": " }
+        )
+    } else if kind == ErrorKind::InvalidValue && value.is_empty() {
+        format!("{option} needs a value")
+    } else if kind == ErrorKind::InvalidValue {
+        format!("{option} cannot be '{value}'")
+    } else if kind == ErrorKind::UnknownArgument && arg.starts_with('-') {
+        format!("there is no option '{arg}'")
+    } else if kind == ErrorKind::UnknownArgument {
+        format!("'{arg}' is not expected here")
+    } else if kind == ErrorKind::InvalidSubcommand {
+        format!("there is no command '{}'", text(error, ContextKind::InvalidSubcommand))
+    } else if kind == ErrorKind::MissingRequiredArgument && arg.contains("PROGRAM") {
+        "there is no program to run".to_owned()
+    } else if kind == ErrorKind::ArgumentConflict && arg == text(error, ContextKind::PriorArg) {
+        format!("{option} is given more than once")
+    } else {
+        String::new()
+    }
+}
+
+fn fix(error: &clap::Error, command: &str) -> Option<String> {
+    if let Some(value) = error.source().and_then(|source| source.downcast_ref::<ValueError>()) {
+        return Some(value.fix.clone());
+    }
+    let arg = text(error, ContextKind::InvalidArg);
+    if command == "run" && error.kind() == ErrorKind::UnknownArgument && !arg.starts_with('-') {
+        return Some(format!("put '--' before the program: dayfly run [OPTIONS] -- {arg}"));
+    }
+    if error.kind() == ErrorKind::MissingRequiredArgument && arg.contains("PROGRAM") {
+        return Some("put it after '--': dayfly run [OPTIONS] -- PROGRAM [ARGS]...".to_owned());
+    }
+    let suggested =
+        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
+            .map(|kind| text(error, kind));
+    if let Some(name) = suggested.iter().find(|name| !name.is_empty()) {
+        return Some(format!("did you mean {name}?"));
+    }
+    match text(error, ContextKind::ValidValue) {
+        values if values.is_empty() => None,
+        values => Some(format!("write one of: {values}")),
+    }
+}
+
+fn help_for(command: &str) -> String {
+    match command {
+        "" => "see: dayfly --help".to_owned(),
+        _ => format!("see: dayfly {command} --help"),
+    }
+}
+
+fn text(error: &clap::Error, kind: ContextKind) -> String {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.join(", "),
+        Some(value) => value.to_string(),
+        None => String::new(),
+    }
+}
+
+/// What the parser itself says, for the rarer mistakes.
+fn first_line(error: &clap::Error) -> String {
+    let rendered = error.render().to_string();
+    let mut lines = rendered.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or("the command line cannot be understood");
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    match (first.ends_with(':'), lines.next()) {
+        (true, Some(second)) => format!("{first} {second}"),
+        (true, None) | (false, _) => first.to_owned(),
+    }
+}

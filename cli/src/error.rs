@@ -1,0 +1,124 @@
+//! What goes wrong in the command line, and how to mend it. Rendering is `output`'s.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use dayfly_sandbox::SandboxError;
+
+/// Everything that ends a command without a result.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CliError {
+    /// The command line itself is wrong.
+    #[error("{what}")]
+    Usage {
+        /// What is wrong, with the option it is wrong in.
+        what: String,
+        /// What to write instead.
+        fix: Option<String>,
+    },
+    /// Something that Dayfly knows but this version does not do.
+    #[error("{what} is not available in this version")]
+    Unavailable {
+        /// What was asked for.
+        what: String,
+        /// What there is instead.
+        fix: &'static str,
+    },
+    /// A configuration key or file is wrong.
+    #[error("{what}")]
+    Config {
+        /// What is wrong, with the place it came from.
+        what: String,
+        /// What to write instead.
+        fix: Option<String>,
+    },
+    /// A file or folder of the host cannot be used.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Path {
+        /// What was being done: "open".
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The sandbox could not be had, or failed.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// One of our own streams cannot be written.
+    #[error("cannot write {stream}: {source}")]
+    Output {
+        /// "standard output" or "standard error".
+        stream: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Signals cannot be watched.
+    #[error("cannot watch for signals: {0}")]
+    Signals(io::Error),
+    /// Whoever read our output went away; nothing is left to be said to anyone.
+    #[error("the reader of the output went away")]
+    ReaderGone,
+}
+
+impl CliError {
+    /// A usage error with its cure.
+    pub(crate) fn usage(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::Usage { what: what.into(), fix: Some(fix.into()) }
+    }
+
+    /// A configuration error with its cure.
+    pub(crate) fn config(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::Config { what: what.into(), fix: Some(fix.into()) }
+    }
+
+    /// A host path that could not be used.
+    pub(crate) fn path(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Path { action, path: path.to_owned(), source }
+    }
+
+    /// A failed write to one of our own streams.
+    pub(crate) fn output(stream: &'static str, source: io::Error) -> Self {
+        match source.kind() == io::ErrorKind::BrokenPipe {
+            true => Self::ReaderGone,
+            false => Self::Output { stream, source },
+        }
+    }
+
+    /// A stable word for programs.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Usage { .. } => "usage",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Config { .. } => "config",
+            Self::Path { .. } => "path",
+            Self::Sandbox(_) => "sandbox",
+            Self::Output { .. } => "output",
+            Self::Signals(_) => "signals",
+            Self::ReaderGone => "reader_gone",
+        }
+    }
+
+    /// How to mend it, where that is known.
+    pub(crate) fn fix(&self) -> Option<String> {
+        match self {
+            Self::Usage { fix, .. } | Self::Config { fix, .. } => fix.clone(),
+            Self::Unavailable { fix, .. } => Some((*fix).to_owned()),
+            Self::Path { source, path, .. } => path_fix(source.kind(), path),
+            Self::Sandbox(_) | Self::Output { .. } | Self::Signals(_) | Self::ReaderGone => None,
+        }
+    }
+}
+
+fn path_fix(kind: io::ErrorKind, path: &Path) -> Option<String> {
+    let path = path.display();
+    if kind == io::ErrorKind::NotFound {
+        Some(format!("check the spelling with: ls -ld '{path}'"))
+    } else if kind == io::ErrorKind::AlreadyExists {
+        Some(format!("edit it, or move it away first: mv '{path}' '{path}.old'"))
+    } else if kind == io::ErrorKind::PermissionDenied {
+        Some(format!("give yourself the right to it; see: namei -l '{path}'"))
+    } else {
+        None
+    }
+}

@@ -1,0 +1,104 @@
+//! From checked rules to a filter, by libseccomp.
+
+use std::io::{self, Read};
+use std::sync::Once;
+
+use libseccomp::error::SeccompError;
+use libseccomp::{ScmpAction, ScmpArch, ScmpArgCompare, ScmpCompareOp, ScmpFilterContext, ScmpSyscall};
+
+use super::calls::{self, Arch, Number};
+use super::error::PolicyError;
+use super::filter::Filter;
+use super::rule::{Action, Condition, Rule, Test};
+use super::symbols::ENOSYS;
+use super::verify;
+
+/// Compiles the rules of a policy and checks the result against them, call by call.
+///
+/// A call that no rule matches fails with ENOSYS. Calls of another architecture or of x32 are handed to the
+/// supervisor before any rule is looked at. Calls that `arch` does not have are left out.
+pub(crate) fn compile(policy: &str, rules: &[Rule], arch: Arch) -> Result<Filter, PolicyError> {
+    let uncompilable = |reason: String| PolicyError::Uncompilable { policy: policy.to_owned(), reason };
+    let context = build(rules, arch).map_err(|error| uncompilable(error.to_string()))?;
+    let bytes = export(&context).map_err(|error| uncompilable(error.to_string()))?;
+    let filter = Filter::from_bytes(&bytes).ok_or_else(|| {
+        uncompilable(format!("its filter has {} bytes; the kernel takes 32768", bytes.len()))
+    })?;
+    verify::verify(policy, rules, arch, &filter)?;
+    Ok(filter)
+}
+
+fn build(rules: &[Rule], arch: Arch) -> Result<ScmpFilterContext, SeccompError> {
+    assume_kernel_support();
+    let mut context = ScmpFilterContext::new(ScmpAction::Errno(i32::from(ENOSYS.number)))?;
+    context.set_act_badarch(ScmpAction::Notify)?;
+    context.set_ctl_optimize(BINARY_TREE)?;
+    if !context.is_arch_present(arch.library())? {
+        context.add_arch(arch.library())?;
+        context.remove_arch(ScmpArch::Native)?;
+    }
+    for rule in rules {
+        add(&mut context, rule, arch)?;
+    }
+    Ok(context)
+}
+
+/// Finds a call's rules by halving instead of one by one.
+const BINARY_TREE: u32 = 2;
+
+fn add(context: &mut ScmpFilterContext, rule: &Rule, arch: Arch) -> Result<(), SeccompError> {
+    let Number::Is(number) = calls::number(&rule.call, arch) else { return Ok(()) };
+    // The library wants the native number even when it compiles for another architecture.
+    let call = ScmpSyscall::from_name(&rule.call).unwrap_or_else(|_| ScmpSyscall::from(number));
+    let conditions: Vec<ScmpArgCompare> = rule.conditions.iter().map(comparison).collect();
+    context.add_rule_conditional(action(rule.action), call, &conditions)?;
+    Ok(())
+}
+
+fn action(action: Action) -> ScmpAction {
+    match action {
+        Action::Allow => ScmpAction::Allow,
+        Action::Deny(errno) => ScmpAction::Errno(i32::from(errno.number)),
+        Action::Forbid => ScmpAction::Notify,
+    }
+}
+
+fn comparison(condition: &Condition) -> ScmpArgCompare {
+    let (op, value) = match condition.test {
+        Test::Equal(value) => (ScmpCompareOp::Equal, value),
+        Test::NotEqual(value) => (ScmpCompareOp::NotEqual, value),
+        Test::Less(value) => (ScmpCompareOp::Less, value),
+        Test::LessOrEqual(value) => (ScmpCompareOp::LessOrEqual, value),
+        Test::Greater(value) => (ScmpCompareOp::Greater, value),
+        Test::GreaterOrEqual(value) => (ScmpCompareOp::GreaterEqual, value),
+        Test::Masked { mask, value } => (ScmpCompareOp::MaskedEqual(mask), value),
+    };
+    ScmpArgCompare::new(u32::from(condition.argument), op, value)
+}
+
+/// The library would ask the running kernel which actions it has and refuse to write the others. A filter
+/// is often compiled on one machine for another, and the sandbox checks the kernel it runs on itself.
+fn assume_kernel_support() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // Level 6 is what libseccomp 2.5 knows. An older library fails here and again, with a reason,
+        // when the first action it lacks is set.
+        let _unsupported = libseccomp::set_api(6);
+    });
+}
+
+/// The library can write a program only to a descriptor; a pipe needs no file system.
+fn export(context: &ScmpFilterContext) -> io::Result<Vec<u8>> {
+    let (mut reader, writer) = io::pipe()?;
+    std::thread::scope(|scope| {
+        let collector = scope.spawn(move || {
+            let mut bytes = Vec::new();
+            reader.read_to_end(&mut bytes).map(|_| bytes)
+        });
+        let written = context.export_bpf(&writer);
+        drop(writer);
+        let bytes = collector.join().map_err(|_| io::Error::other("the thread that reads it panicked"))??;
+        written.map_err(io::Error::other)?;
+        Ok(bytes)
+    })
+}

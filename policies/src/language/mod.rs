@@ -1,0 +1,29 @@
+//! The policy language: from text to checked rules to a filter the kernel runs.
+//!
+//! Pure but for one thing: libseccomp writes its program to a pipe. This module is shared with the build
+//! script, which compiles the built-in policies, so it must not use anything outside itself.
+
+mod calls;
+mod check;
+mod compile;
+mod definition;
+mod document;
+mod error;
+mod expand;
+mod filter;
+mod groups;
+mod machine;
+mod nearest;
+mod rule;
+mod symbols;
+mod verify;
+
+pub use calls::{Arch, syscall_name};
+pub(crate) use compile::compile;
+pub(crate) use definition::{Definition, MAX_TEXT};
+pub use document::{Ceilings, Network};
+pub use error::{Place, PolicyError};
+pub use filter::{Decision, Filter, Instruction};
+pub use machine::Call;
+pub(crate) use nearest::hint;
+pub use rule::{Action, Condition, REPORT_FD, Rule, Test};

@@ -1,0 +1,152 @@
+//! Proof that a compiled filter does what its rules say.
+//!
+//! The compiler is a library with its own ideas about rules that overlap. We do not reason about them: each
+//! filter is run on every call number and, for rules with conditions, on arguments around each boundary;
+//! a filter that decides otherwise than the rules is not used.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::calls::{self, Arch, Number};
+use super::error::PolicyError;
+use super::filter::{Decision, Filter};
+use super::machine::Call;
+use super::rule::{Action, Rule, Test};
+use super::symbols::ENOSYS;
+
+/// What the rules say about a call with these arguments.
+pub(super) fn decide(rules: &[&Rule], arguments: &[u64; 6]) -> Decision {
+    match rules.iter().find(|rule| rule.matches(arguments)).map(|rule| rule.action) {
+        None => Decision::Errno(ENOSYS.number),
+        Some(Action::Allow) => Decision::Allow,
+        Some(Action::Deny(errno)) => Decision::Errno(errno.number),
+        Some(Action::Forbid) => Decision::Notify,
+    }
+}
+
+/// Compares `filter` with `rules` wherever they could differ.
+pub(super) fn verify(policy: &str, rules: &[Rule], arch: Arch, filter: &Filter) -> Result<(), PolicyError> {
+    let differs = |call: &Call, wanted: Decision| {
+        let found = filter.decide(call);
+        (found != Some(wanted)).then(|| PolicyError::Unfaithful {
+            policy: policy.to_owned(),
+            call: format!("{} {:x?}", calls::syscall_name(call.arch, call.number), call.arguments),
+            wanted: format!("{wanted:?}"),
+            found: found.map_or_else(|| "nothing known".to_owned(), |decision| format!("{decision:?}")),
+        })
+    };
+    let by_number = by_number(rules, arch);
+    for number in (-1..calls::NUMBERS).chain([i32::MAX, i32::MIN]) {
+        let rules = by_number.get(&number).map_or(&[][..], Vec::as_slice);
+        let foreign = is_foreign(arch, number);
+        for arguments in probes(rules) {
+            let call = Call { arch: arch.audit(), number, arguments };
+            let wanted = if foreign { Decision::Notify } else { decide(rules, &arguments) };
+            differs(&call, wanted).map_or(Ok(()), Err)?;
+        }
+        for call in foreign_twins(arch, number) {
+            differs(&call, Decision::Notify).map_or(Ok(()), Err)?;
+        }
+    }
+    Ok(())
+}
+
+fn by_number(rules: &[Rule], arch: Arch) -> BTreeMap<i32, Vec<&Rule>> {
+    let mut sorted: BTreeMap<i32, Vec<&Rule>> = BTreeMap::new();
+    for rule in rules {
+        if let Number::Is(number) = calls::number(&rule.call, arch) {
+            sorted.entry(number).or_default().push(rule);
+        }
+    }
+    sorted
+}
+
+/// Whether a number belongs to x32. Minus one is what a tracer leaves to skip a call, and is no call at all.
+fn is_foreign(arch: Arch, number: i32) -> bool {
+    arch == Arch::X86_64 && number.cast_unsigned() >= X32 && number != -1
+}
+
+const X32: u32 = 0x4000_0000;
+
+/// The same number through every other entrance to the kernel.
+fn foreign_twins(arch: Arch, number: i32) -> impl Iterator<Item = Call> {
+    const I386: u32 = 0x4000_0003;
+    const ARM: u32 = 0x4000_0028;
+    let others = Arch::ALL.into_iter().filter(move |other| *other != arch).map(Arch::audit);
+    let x32 = (arch == Arch::X86_64 && (0..calls::NUMBERS).contains(&number)).then(|| Call {
+        arch: arch.audit(),
+        number: number | X32.cast_signed(),
+        arguments: [0; 6],
+    });
+    let elsewhere = others.chain([I386, ARM, 0]).map(move |arch| Call { arch, number, arguments: [0; 6] });
+    elsewhere.chain(x32)
+}
+
+/// Arguments that meet each rule in turn, with one argument at a time moved to each value at which some rule
+/// may change its mind.
+fn probes(rules: &[&Rule]) -> Vec<[u64; 6]> {
+    let corners: Vec<(usize, u64)> = rules
+        .iter()
+        .flat_map(|rule| &rule.conditions)
+        .flat_map(|condition| corners(condition.test).map(|value| (usize::from(condition.argument), value)))
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect();
+    let mut probes = vec![[0; 6], [u64::MAX; 6]];
+    for rule in rules {
+        let base = example(rule);
+        probes.push(base);
+        for &(argument, value) in &corners {
+            let mut probe = base;
+            if let Some(slot) = probe.get_mut(argument) {
+                *slot = value;
+            }
+            probes.push(probe);
+        }
+    }
+    probes
+}
+
+/// Arguments that a rule matches.
+fn example(rule: &Rule) -> [u64; 6] {
+    let mut arguments = [0; 6];
+    for condition in &rule.conditions {
+        if let Some(slot) = arguments.get_mut(usize::from(condition.argument)) {
+            *slot = match condition.test {
+                Test::Equal(value) | Test::LessOrEqual(value) | Test::GreaterOrEqual(value) => value,
+                Test::NotEqual(value) => !value,
+                Test::Less(value) => value.saturating_sub(1),
+                Test::Greater(value) => value.saturating_add(1),
+                Test::Masked { value, .. } => value,
+            };
+        }
+    }
+    arguments
+}
+
+/// Values at, beside and far from the boundary of a test, with the halves of the register mixed.
+fn corners(test: Test) -> impl Iterator<Item = u64> {
+    const HIGH_BIT: u64 = 1 << 32;
+    let (value, mask) = match test {
+        Test::Equal(value)
+        | Test::NotEqual(value)
+        | Test::Less(value)
+        | Test::LessOrEqual(value)
+        | Test::Greater(value)
+        | Test::GreaterOrEqual(value) => (value, u64::MAX),
+        Test::Masked { mask, value } => (value, mask),
+    };
+    let lowest = mask & mask.wrapping_neg();
+    [
+        value,
+        value.wrapping_sub(1),
+        value.wrapping_add(1),
+        value ^ HIGH_BIT,
+        value ^ (1 << 63),
+        value ^ lowest,
+        value | !mask,
+        (value | !mask) ^ lowest,
+        value.rotate_left(32),
+        !value,
+    ]
+    .into_iter()
+}

@@ -1,0 +1,63 @@
+//! Which version this host has, and the driver for it.
+
+use std::path::{Component, Path};
+use std::sync::Arc;
+
+use cgroups_rs::fs::hierarchies::is_cgroup2_unified_mode;
+use nix::errno::Errno;
+use nix::unistd::geteuid;
+
+use super::error::DELEGATE_FIX;
+use super::parse::{self, Mount};
+use super::v1::{self, V1};
+use super::v2::V2;
+use super::{CgroupError, Driver};
+
+/// The name of the parent group on version 1.
+const OURS: &str = "dayfly";
+
+/// Finds the driver for this host. `parent` is the group to make groups in, by its path below the mount
+/// point of every hierarchy; on version 2 the whole path will do as well.
+///
+/// A host with the memory and pids controllers on version 1 (also a hybrid one, whose version 2 has no
+/// controllers) gets that driver, any other that of version 2.
+///
+/// # Errors
+/// Neither version can limit memory and processes here, or not for us; the error says how it could.
+pub(crate) fn detect(parent: Option<&Path>) -> Result<Arc<dyn Driver>, CgroupError> {
+    if is_cgroup2_unified_mode() || !v1::is_here() {
+        return Ok(Arc::new(V2::open(&unified()?, parent)?));
+    }
+    if !geteuid().is_root() {
+        return Err(CgroupError::unusable(
+            "this host has control groups of version 1, which cannot be delegated",
+            "run as root, or boot with systemd.unified_cgroup_hierarchy=1",
+        ));
+    }
+    Ok(Arc::new(V1::open(name_of(parent)?)?))
+}
+
+fn name_of(parent: Option<&Path>) -> Result<&str, CgroupError> {
+    let Some(path) = parent else { return Ok(OURS) };
+    let plain = path.components().all(|part| matches!(part, Component::Normal(_)));
+    match path.to_str() {
+        Some(name) if plain && !name.is_empty() => Ok(name),
+        _ => Err(CgroupError::unusable(
+            format!("{} is not a path below the mounts of version 1", path.display()),
+            "give it without a slash in front, such as dayfly",
+        )),
+    }
+}
+
+fn unified() -> Result<Mount, CgroupError> {
+    let path = "/proc/self/mountinfo";
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        CgroupError::file("read", path, Errno::from_raw(error.raw_os_error().unwrap_or_default()))
+    })?;
+    parse::unified_mounts(&text).pop().ok_or_else(|| {
+        CgroupError::unusable(
+            "no hierarchy of version 2 is mounted, and version 1 lacks memory, pids or cpuacct",
+            format!("mount -t cgroup2 none /sys/fs/cgroup; then {DELEGATE_FIX}"),
+        )
+    })
+}

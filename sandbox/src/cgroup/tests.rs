@@ -1,0 +1,273 @@
+//! The drivers against the kernel of this machine. What cannot run here says why.
+
+use std::collections::BTreeSet;
+use std::num::{NonZeroU32, NonZeroU64};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+use dayfly_jobs::{Bytes, CpuTime, Cpus, Enforcement, Limit, Limits, WallTime};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::v1::V1;
+use super::{Driver, Entry, Group, GroupName, Wants};
+use crate::slot::SlotNumber;
+
+/// A driver with a parent of its own that is removed at the end, whatever the test did.
+struct Bench {
+    driver: Arc<dyn Driver>,
+    slot: SlotNumber,
+}
+
+static NEXT: AtomicU16 = AtomicU16::new(0);
+
+impl Bench {
+    fn new() -> Option<Self> {
+        require_root_v1()?;
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("dayfly-test-{}-{number}", std::process::id());
+        Some(Self { driver: Arc::new(V1::open(&name).unwrap()), slot: SlotNumber::new(number).unwrap() })
+    }
+
+    fn name(&self, number: u64) -> GroupName {
+        GroupName::new(self.slot, number)
+    }
+
+    fn group(&self, limits: &Limits) -> Box<dyn Group> {
+        let mut group = self.driver.create(&self.name(0), Wants::of(limits)).unwrap();
+        group.apply(limits, &BTreeSet::new()).unwrap();
+        group
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        for group in self.driver.groups().unwrap() {
+            self.driver.remove_leftover(&group).unwrap();
+        }
+        assert!(self.driver.remove_parent().unwrap());
+    }
+}
+
+/// `None`, said aloud, where there is no version 1 or no right to use it.
+fn require_root_v1() -> Option<()> {
+    let reason = if !nix::unistd::geteuid().is_root() {
+        "not root"
+    } else if !super::v1::is_here() {
+        "memory, pids and cpuacct are not on hierarchies of version 1"
+    } else {
+        return Some(());
+    };
+    assert_ne!(std::env::var("DAYFLY_REQUIRE").as_deref(), Ok("all"), "skipped: {reason}");
+    eprintln!("skipped: {reason}");
+    None
+}
+
+fn limits() -> Limits {
+    Limits {
+        cpu_time: CpuTime::secs(5),
+        wall_time: WallTime::secs(5),
+        idle_time: None,
+        memory: Bytes::mib(64),
+        processes: NonZeroU32::new(16).unwrap(),
+        cpus: None,
+        output: Bytes::mib(1),
+        disk: Bytes::mib(1),
+        inodes: NonZeroU64::new(100).unwrap(),
+        open_files: NonZeroU32::new(64).unwrap(),
+        stack: Bytes::mib(8),
+        file_size: Bytes::mib(1),
+    }
+}
+
+/// Runs a shell script in the group.
+fn spawn(group: &dyn Group, script: &str) -> Child {
+    let Entry::V1(tasks) = group.entry() else { unreachable!() };
+    let tasks: Vec<_> = tasks.iter().map(|file| file.try_clone().unwrap()).collect();
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).stdout(Stdio::piped()).stderr(Stdio::null()).stdin(Stdio::null());
+    let enter = move || {
+        for file in &tasks {
+            nix::unistd::write(file, b"0")?;
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec it only writes to open descriptors.
+    unsafe { command.pre_exec(enter) };
+    command.spawn().unwrap()
+}
+
+fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < Duration::from_secs(10), "{what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn counts_what_a_command_used() {
+    let Some(bench) = Bench::new() else { return };
+    let group = bench.group(&limits());
+    assert!(group.is_empty().unwrap());
+    let mut child = spawn(&*group, "i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; sleep 0 & wait");
+    assert!(child.wait().unwrap().success());
+    let stats = group.stats().unwrap();
+    assert!(stats.cpu > CpuTime::millis(1) && stats.cpu < CpuTime::secs(5), "{stats:?}");
+    assert_eq!(stats.user.as_micros() + stats.system.as_micros(), stats.cpu.as_micros());
+    assert_eq!(group.cpu_time().unwrap(), stats.cpu);
+    assert!(stats.peak_memory.unwrap() > Bytes::kib(50) && stats.peak_memory.unwrap() < Bytes::mib(16));
+    assert!(matches!(stats.peak_processes, None | Some(2)), "{stats:?}");
+    assert_eq!((stats.refused_processes, stats.oom_kills, stats.populated), (0, 0, false));
+    group.remove().unwrap();
+    assert!(bench.driver.groups().unwrap().is_empty());
+}
+
+#[test]
+fn a_memory_hog_is_killed_and_reported() {
+    let Some(bench) = Bench::new() else { return };
+    let group = bench.group(&Limits { memory: Bytes::mib(8), ..limits() });
+    let mut child = spawn(&*group, "x=0123456789abcdef; while :; do x=$x$x; done");
+    let event = group.oom_event().unwrap();
+    let mut fds = [PollFd::new(event, PollFlags::POLLIN)];
+    assert_eq!(poll(&mut fds, PollTimeout::from(10_000_u16)).unwrap(), 1);
+    group.kill().unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(9));
+    let stats = group.stats().unwrap();
+    assert!(stats.oom_kills >= 1, "{stats:?}");
+    assert!(stats.peak_memory.unwrap() <= Bytes::mib(8), "{stats:?}");
+    group.remove().unwrap();
+}
+
+#[test]
+fn forks_beyond_the_limit_are_refused_and_counted() {
+    let Some(bench) = Bench::new() else { return };
+    let group = bench.group(&Limits { processes: NonZeroU32::new(4).unwrap(), ..limits() });
+    let mut child = spawn(&*group, "for i in 1 2 3 4 5 6 7 8; do sleep 30 & done; wait");
+    wait_until("a fork is refused", || group.stats().unwrap().refused_processes > 0);
+    let stats = group.stats().unwrap();
+    assert!(matches!(stats.peak_processes, None | Some(4)), "{stats:?}");
+    group.kill().unwrap();
+    child.wait().unwrap();
+    group.remove().unwrap();
+}
+
+#[test]
+fn killing_a_fork_bomb_leaves_nothing_alive() {
+    let Some(bench) = Bench::new() else { return };
+    let group = bench.group(&Limits { processes: NonZeroU32::new(200).unwrap(), ..limits() });
+    let mut child = spawn(&*group, "b() { b | b & }; while :; do b; done");
+    wait_until("the bomb hits its limit", || group.stats().unwrap().refused_processes > 10);
+    group.kill().unwrap();
+    assert!(group.is_empty().unwrap());
+    child.wait().unwrap();
+    group.remove().unwrap();
+    assert!(bench.driver.groups().unwrap().is_empty());
+}
+
+#[test]
+fn a_leftover_of_the_same_name_is_killed_and_never_joined() {
+    let Some(bench) = Bench::new() else { return };
+    let old = bench.group(&limits());
+    let mut child = spawn(&*old, "trap '' TERM; sleep 30 & wait");
+    wait_until("it runs", || !old.is_empty().unwrap());
+    drop(old);
+    let new = bench.group(&limits());
+    assert_eq!(child.wait().unwrap().signal(), Some(9));
+    assert!(new.is_empty().unwrap());
+    assert!(new.stats().unwrap().cpu < CpuTime::millis(1));
+    new.remove().unwrap();
+}
+
+#[test]
+fn a_parent_swept_away_is_made_again() {
+    let Some(bench) = Bench::new() else { return };
+    assert!(bench.driver.remove_parent().unwrap());
+    let wants = Wants { cpu_quota: true, cpu_set: true };
+    let group = bench.driver.create(&bench.name(1), wants).unwrap();
+    assert!(!bench.driver.remove_parent().unwrap());
+    assert_eq!(bench.driver.groups().unwrap(), BTreeSet::from([bench.name(1)]));
+    group.remove().unwrap();
+}
+
+#[test]
+fn processors_are_limited_and_what_is_not_there_is_refused() {
+    let Some(bench) = Bench::new() else { return };
+    let group = bench.group(&Limits { cpus: Some("pin:0".parse().unwrap()), ..limits() });
+    let mut child = spawn(&*group, "grep -q 'Cpus_allowed_list:.0$' /proc/self/status");
+    assert!(child.wait().unwrap().success());
+    group.remove().unwrap();
+
+    let group = bench.group(&Limits { cpus: Some("0.1".parse().unwrap()), ..limits() });
+    let start = Instant::now();
+    let mut child = spawn(&*group, "while :; do :; done");
+    wait_until("it is throttled", || group.stats().unwrap().throttled > WallTime::millis(50));
+    let (cpu, wall) = (group.cpu_time().unwrap().as_duration(), start.elapsed());
+    assert!(cpu < wall / 2, "{cpu:?} of {wall:?}");
+    group.kill().unwrap();
+    child.wait().unwrap();
+    group.remove().unwrap();
+
+    let limits = Limits { cpus: Some("pin:0,1023".parse().unwrap()), ..limits() };
+    let mut group = bench.driver.create(&bench.name(2), Wants::of(&limits)).unwrap();
+    let error = group.apply(&limits, &BTreeSet::from([Limit::Cpus])).unwrap_err();
+    assert!(error.to_string().contains("pin to processors in cpuset.cpus"), "{error}");
+    group.remove().unwrap();
+}
+
+#[test]
+fn every_limit_it_enforces_is_on_the_receipt() {
+    let Some(bench) = Bench::new() else { return };
+    let limits = Limits { cpus: Some(Cpus::Millis(NonZeroU32::new(500).unwrap())), ..limits() };
+    let mut group = bench.driver.create(&bench.name(3), Wants::of(&limits)).unwrap();
+    let receipt = group.apply(&limits, &BTreeSet::new()).unwrap();
+    let expected = [Limit::CpuTime, Limit::Memory, Limit::Processes, Limit::Cpus];
+    assert_eq!(receipt.keys().copied().collect::<Vec<_>>(), expected);
+    assert!(
+        receipt.values().all(|by| matches!(by, Enforcement::Kernel(name) if name.starts_with("cgroup1 ")))
+    );
+    group.remove().unwrap();
+}
+
+/// Prints what a group costs. `cargo test -p dayfly-sandbox --release group_costs -- --ignored --nocapture`
+#[test]
+#[ignore = "a measurement, not a check"]
+fn group_costs() {
+    let Some(bench) = Bench::new() else { return };
+    let limits = limits();
+    let mut spans: [Vec<Duration>; 5] = Default::default();
+    for number in 0..500 {
+        let mut clock = Instant::now();
+        let mut lap =
+            |span: &mut Vec<Duration>| span.push(std::mem::replace(&mut clock, Instant::now()).elapsed());
+        let [create, apply, time, stats, remove] = &mut spans;
+        let mut group = bench.driver.create(&bench.name(number), Wants::default()).unwrap();
+        lap(create);
+        group.apply(&limits, &BTreeSet::new()).unwrap();
+        lap(apply);
+        group.cpu_time().unwrap();
+        lap(time);
+        group.stats().unwrap();
+        lap(stats);
+        group.remove().unwrap();
+        lap(remove);
+    }
+    for (what, mut span) in ["create", "apply", "cpu_time", "stats", "remove"].into_iter().zip(spans) {
+        span.sort();
+        eprintln!("{what:9} p50 {:?} p90 {:?}", span[250], span[450]);
+    }
+}
+
+#[test]
+fn detection_makes_a_driver_below_a_given_parent() {
+    let Some(()) = require_root_v1() else { return };
+    let parent = PathBuf::from(format!("dayfly-test-{}-detect", std::process::id()));
+    let driver = super::detect(Some(&parent)).unwrap();
+    assert_eq!(driver.layout(), super::Layout::V1);
+    assert!(driver.remove_parent().unwrap());
+    let error = super::detect(Some("/sys/fs/cgroup/x".as_ref())).unwrap_err();
+    assert!(error.to_string().contains("without a slash"), "{error}");
+}

@@ -1,0 +1,271 @@
+//! A group of version 1: a folder in each hierarchy.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use dayfly_jobs::{Bytes, CpuTime, Cpus, Enforcement, Limit, Limits, Receipt, WallTime};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use super::super::files::{Dir, read_from_start};
+use super::super::lack::{Facility, waiver};
+use super::super::make::MakeError;
+use super::super::{CgroupError, Entry, Group, GroupName, GroupStats, Wants, limits, parse};
+use super::{Facts, Parent, Role, kill};
+
+/// The group's folder in one hierarchy.
+#[derive(Debug)]
+struct Seat {
+    roles: u8,
+    dir: Dir,
+}
+
+/// The group.
+pub(super) struct V1Group {
+    name: GroupName,
+    parents: Arc<[Parent]>,
+    seats: Vec<Seat>,
+    /// The `tasks` file of every seat, in the same order.
+    tasks: Vec<OwnedFd>,
+    usage: OwnedFd,
+    oom: EventFd,
+    facts: Arc<Facts>,
+}
+
+impl fmt::Debug for V1Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("V1Group")
+            .field("name", &self.name)
+            .field("seats", &self.seats)
+            .finish_non_exhaustive()
+    }
+}
+
+impl V1Group {
+    pub(super) fn make(
+        parents: &Arc<[Parent]>,
+        name: &GroupName,
+        wants: Wants,
+        facts: &Arc<Facts>,
+    ) -> Result<Self, MakeError> {
+        let mut seats = Vec::with_capacity(parents.len());
+        let made = make_seats(parents, name, wants, &mut seats)
+            .and_then(|()| Ok(Self::open(parents, name, &mut seats, facts)?));
+        if made.is_err() {
+            // Only what was made here: one that existed is not ours to remove without killing first.
+            let here = parents.iter().filter(|parent| seats.iter().any(|seat| seat.roles == parent.roles));
+            remove_seats(here.map(|parent| &parent.dir), name)?;
+        }
+        made
+    }
+
+    /// Opens what is used later. Takes the seats only when all went well.
+    fn open(
+        parents: &Arc<[Parent]>,
+        name: &GroupName,
+        seats: &mut Vec<Seat>,
+        facts: &Arc<Facts>,
+    ) -> Result<Self, CgroupError> {
+        let tasks = seats.iter().map(|seat| seat.dir.open_file("tasks", OFlag::O_WRONLY));
+        let tasks = tasks.collect::<Result<_, _>>()?;
+        let usage = seat(seats, Role::CpuAcct)?.open_file("cpuacct.usage", OFlag::O_RDONLY)?;
+        let oom = arm_oom(seat(seats, Role::Memory)?)?;
+        let (name, parents, facts) = (name.clone(), parents.clone(), facts.clone());
+        Ok(Self { name, parents, seats: std::mem::take(seats), tasks, usage, oom, facts })
+    }
+
+    fn seat(&self, role: Role) -> Result<&Dir, CgroupError> {
+        seat(&self.seats, role)
+    }
+
+    fn limit_memory(&self, size: Bytes, waived: &BTreeSet<Limit>) -> Result<Enforcement, CgroupError> {
+        let waiver = waiver(&self.facts.lacks, Facility::Swap, waived)?;
+        let (dir, size) = (self.seat(Role::Memory)?, size.get().to_string());
+        dir.write("memory.limit_in_bytes", &size)?;
+        if self.facts.memsw {
+            // After the limit on memory alone, which it must never be below.
+            dir.write("memory.memsw.limit_in_bytes", &size)?;
+        }
+        Ok(waiver.unwrap_or(Enforcement::Kernel(match self.facts.memsw {
+            true => "cgroup1 memory.limit_in_bytes, memory.memsw.limit_in_bytes, memory.oom_control event and kill".into(),
+            false => "cgroup1 memory.limit_in_bytes, memory.oom_control event and kill (the host has no swap)".into(),
+        })))
+    }
+
+    fn limit_cpus(&self, cpus: &Cpus, waived: &BTreeSet<Limit>) -> Result<Enforcement, CgroupError> {
+        let mechanism = match cpus {
+            Cpus::Millis(millis) => {
+                if let Some(waiver) = waiver(&self.facts.lacks, Facility::CpuQuota, waived)? {
+                    return Ok(waiver);
+                }
+                let (quota, period) = limits::quota(*millis);
+                let dir = self.seat(Role::Cpu)?;
+                dir.write("cpu.cfs_period_us", &period.to_string())?;
+                dir.write("cpu.cfs_quota_us", &quota.to_string())?;
+                "cgroup1 cpu.cfs_quota_us"
+            }
+            Cpus::Pinned(set) => {
+                if let Some(waiver) = waiver(&self.facts.lacks, Facility::CpuSet, waived)? {
+                    return Ok(waiver);
+                }
+                limits::pin(self.seat(Role::CpuSet)?, set, "cpuset.effective_cpus")?;
+                "cgroup1 cpuset.cpus"
+            }
+        };
+        Ok(Enforcement::Kernel(mechanism.into()))
+    }
+
+    /// The event comes before the kernel chooses a victim. Who answers it with a kill may be faster than the
+    /// kernel, which then counts none, though memory did run out and a process was killed for it.
+    fn oom_kills(&self) -> Result<u64, CgroupError> {
+        let dir = self.seat(Role::Memory)?;
+        let counted = dir.parse("memory.oom_control", "oom_kill", |text| parse::field(text, "oom_kill"))?;
+        let mut fds = [PollFd::new(self.oom.as_fd(), PollFlags::POLLIN)];
+        let fired = poll(&mut fds, PollTimeout::ZERO)
+            .map_err(|errno| CgroupError::file("poll the event of", dir.path(), errno))?;
+        Ok(counted.max(u64::from(fired > 0)))
+    }
+
+    fn throttled(&self) -> Result<WallTime, CgroupError> {
+        let Ok(dir) = self.seat(Role::Cpu) else { return Ok(WallTime::default()) };
+        let nanos = dir.parse("cpu.stat", "throttled_time", |text| parse::field(text, "throttled_time"))?;
+        Ok(WallTime::micros(nanos / 1000))
+    }
+}
+
+impl Group for V1Group {
+    fn apply(&mut self, limits: &Limits, waived: &BTreeSet<Limit>) -> Result<Receipt, CgroupError> {
+        let mut receipt = Receipt::new();
+        receipt.insert(Limit::Memory, self.limit_memory(limits.memory, waived)?);
+        self.seat(Role::Pids)?.write("pids.max", &limits.processes.to_string())?;
+        receipt.insert(Limit::Processes, Enforcement::Kernel("cgroup1 pids.max".into()));
+        let cpu_time = "cgroup1 cpuacct.usage read when the budget could be spent, then kill";
+        receipt.insert(Limit::CpuTime, Enforcement::Kernel(cpu_time.into()));
+        if let Some(cpus) = &limits.cpus {
+            receipt.insert(Limit::Cpus, self.limit_cpus(cpus, waived)?);
+        }
+        Ok(receipt)
+    }
+
+    fn entry(&self) -> Entry<'_> {
+        Entry::V1(&self.tasks)
+    }
+
+    fn cpu_time(&self) -> Result<CpuTime, CgroupError> {
+        let dir = self.seat(Role::CpuAcct)?;
+        let text = read_from_start(&self.usage)
+            .map_err(|errno| CgroupError::file("read", dir.path().join("cpuacct.usage"), errno))?;
+        let nanos =
+            parse::number(&text).ok_or_else(|| dir.malformed("cpuacct.usage", &text, "nanoseconds"))?;
+        Ok(CpuTime::micros(nanos / 1000))
+    }
+
+    fn stats(&self) -> Result<GroupStats, CgroupError> {
+        let cpu = self.cpu_time()?;
+        let time = self.seat(Role::CpuAcct)?;
+        let user = time.parse("cpuacct.usage_user", "nanoseconds", parse::number)?;
+        let system = time.parse("cpuacct.usage_sys", "nanoseconds", parse::number)?;
+        let (user, system) = limits::split(cpu, user, system);
+        let memory = self.seat(Role::Memory)?;
+        let peak = memory.parse("memory.max_usage_in_bytes", "bytes", parse::number)?;
+        let pids = self.seat(Role::Pids)?;
+        let (peak_processes, refused_processes) = limits::process_counts(pids)?;
+        Ok(GroupStats {
+            cpu,
+            user,
+            system,
+            peak_memory: Some(Bytes::new(peak)),
+            peak_processes,
+            refused_processes,
+            oom_kills: self.oom_kills()?,
+            memory_limit_hit: memory.parse("memory.failcnt", "a count", parse::number)? > 0,
+            throttled: self.throttled()?,
+            populated: !self.is_empty()?,
+        })
+    }
+
+    fn oom_event(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.oom.as_fd())
+    }
+
+    fn kill(&self) -> Result<(), CgroupError> {
+        kill::kill_all(self.seats.iter().map(|seat| &seat.dir))
+    }
+
+    fn is_empty(&self) -> Result<bool, CgroupError> {
+        for seat in &self.seats {
+            if !kill::members(&seat.dir)?.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    fn remove(self: Box<Self>) -> Result<(), CgroupError> {
+        let held = |parent: &&Parent| self.seats.iter().any(|seat| seat.roles == parent.roles);
+        remove_seats(self.parents.iter().filter(held).map(|parent| &parent.dir), &self.name)
+    }
+}
+
+fn seat(seats: &[Seat], role: Role) -> Result<&Dir, CgroupError> {
+    let seat = seats.iter().find(|seat| seat.roles & role.bit() != 0);
+    seat.map(|seat| &seat.dir).ok_or_else(|| {
+        let name = role.controller().to_string();
+        CgroupError::unusable(
+            format!("the group was made without the controller {name}, which its limits need"),
+            "make it with the wants of the limits",
+        )
+    })
+}
+
+fn make_seats(
+    parents: &[Parent],
+    name: &GroupName,
+    wants: Wants,
+    seats: &mut Vec<Seat>,
+) -> Result<(), MakeError> {
+    let wanted = Role::wanted(wants);
+    for parent in parents.iter().filter(|parent| parent.roles & wanted != 0) {
+        if let Err(errno) = parent.dir.make(name.as_str()) {
+            let error = CgroupError::file("make", parent.dir.path().join(name.as_str()), errno);
+            return Err(MakeError::of(errno, error));
+        }
+        let gone = || CgroupError::file("open", parent.dir.path().join(name.as_str()), Errno::ENOENT);
+        let dir = parent.dir.child(name.as_str())?.ok_or_else(gone)?;
+        if parent.roles & Role::CpuSet.bit() != 0 {
+            fill_cpuset(&parent.dir, &dir)?;
+        }
+        seats.push(Seat { roles: parent.roles, dir });
+    }
+    Ok(())
+}
+
+/// A new cpuset is empty, and nothing can enter an empty one.
+fn fill_cpuset(parent: &Dir, dir: &Dir) -> Result<(), CgroupError> {
+    for file in ["cpuset.cpus", "cpuset.mems"] {
+        dir.write(file, parent.read(file)?.trim_end())?;
+    }
+    Ok(())
+}
+
+/// An event that fires when memory runs out. The kernel keeps the registration until the group goes.
+fn arm_oom(memory: &Dir) -> Result<EventFd, CgroupError> {
+    let oom = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+        .map_err(|errno| CgroupError::file("make an eventfd for", memory.path(), errno))?;
+    let control = memory.open_file("memory.oom_control", OFlag::O_RDONLY)?;
+    memory.write("cgroup.event_control", &format!("{} {}", oom.as_raw_fd(), control.as_raw_fd()))?;
+    Ok(oom)
+}
+
+/// Removes the folders of one group, all of them even when one resists.
+pub(super) fn remove_seats<'a>(
+    parents: impl Iterator<Item = &'a Dir>,
+    name: &GroupName,
+) -> Result<(), CgroupError> {
+    let results: Vec<_> = parents.map(|parent| parent.remove(name.as_str())).collect();
+    results.into_iter().collect()
+}

@@ -1,0 +1,180 @@
+//! Control groups of version 2: one hierarchy, in which our parent group is ours to manage.
+
+mod group;
+mod place;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use nix::errno::Errno;
+
+use super::files::Dir;
+use super::lack::{Facility, Lack, host_has_swap};
+use super::make::{MakeError, RETRIES};
+use super::parse::Mount;
+use super::{CgroupError, Driver, Group, GroupName, Layout, Wants, parse};
+use group::V2Group;
+pub(super) use place::Place;
+
+/// The driver.
+#[derive(Debug)]
+pub(super) struct V2 {
+    place: Place,
+    /// Replaced when a sweep has removed it.
+    parent: RwLock<Arc<Dir>>,
+    facts: Arc<Facts>,
+}
+
+/// What a group must know of the host.
+#[derive(Debug)]
+struct Facts {
+    lacks: Vec<Lack>,
+    /// Whether groups have `memory.swap.max`.
+    swap_limit: bool,
+}
+
+const NEEDED: [&str; 2] = ["memory", "pids"];
+
+impl V2 {
+    /// A driver for the hierarchy mounted there, with groups below `wish`, or below what suits this process.
+    pub(super) fn open(mount: &Mount, wish: Option<&Path>) -> Result<Self, CgroupError> {
+        Self::at(place::choose(mount, wish)?)
+    }
+
+    fn at(place: Place) -> Result<Self, CgroupError> {
+        let available = place.prepare()?.read("cgroup.controllers")?;
+        if let Some(missing) = NEEDED.into_iter().find(|needed| !parse::has_word(&available, needed)) {
+            let reason = format!("{} has no {missing} controller", place.parent().display());
+            return Err(CgroupError::unusable(reason, place.fix_for(missing)));
+        }
+        for controller in NEEDED {
+            place.enable(controller)?;
+        }
+        let parent = Dir::open(place.parent())?;
+        let facts = Arc::new(facts(&place, &parent, &available)?);
+        Ok(Self { place, parent: RwLock::new(Arc::new(parent)), facts })
+    }
+
+    fn parent(&self) -> Arc<Dir> {
+        self.parent.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Makes the parent again after a sweep of another process found it empty and removed it.
+    fn renew(&self) -> Result<Arc<Dir>, CgroupError> {
+        self.place.prepare()?;
+        for controller in NEEDED {
+            self.place.enable(controller)?;
+        }
+        let parent = Arc::new(Dir::open(self.place.parent())?);
+        *self.parent.write().unwrap_or_else(PoisonError::into_inner) = parent.clone();
+        Ok(parent)
+    }
+
+    fn has(&self, facility: Facility) -> bool {
+        self.facts.lacks.iter().all(|lack| lack.facility != facility)
+    }
+
+    fn make(&self, parent: &Arc<Dir>, name: &GroupName, wants: Wants) -> Result<V2Group, MakeError> {
+        let error = |errno| CgroupError::file("make", parent.path().join(name.as_str()), errno);
+        parent.make(name.as_str()).map_err(|errno| MakeError::of(errno, error(errno)))?;
+        let made = self.finish(parent, name, wants);
+        if made.is_err() {
+            parent.remove(name.as_str())?;
+        }
+        Ok(made?)
+    }
+
+    /// Turns on what the group wants (while it exists, nobody removes the parent) and opens it.
+    fn finish(&self, parent: &Arc<Dir>, name: &GroupName, wants: Wants) -> Result<V2Group, CgroupError> {
+        for (wanted, facility, controller) in
+            [(wants.cpu_quota, Facility::CpuQuota, "cpu"), (wants.cpu_set, Facility::CpuSet, "cpuset")]
+        {
+            // What is lacking is told when a limit needs it.
+            if wanted && self.has(facility) {
+                self.place.enable(controller)?;
+            }
+        }
+        V2Group::open(parent, name, &self.facts)
+    }
+}
+
+impl Driver for V2 {
+    fn layout(&self) -> Layout {
+        Layout::V2
+    }
+
+    fn lacks(&self) -> &[Lack] {
+        &self.facts.lacks
+    }
+
+    fn create(&self, name: &GroupName, wants: Wants) -> Result<Box<dyn Group>, CgroupError> {
+        let mut parent = self.parent();
+        let mut retries = 0;
+        loop {
+            match self.make(&parent, name, wants) {
+                Ok(group) => return Ok(Box::new(group)),
+                Err(MakeError::Exists) if retries < RETRIES => self.remove_leftover(name)?,
+                Err(MakeError::ParentGone(_)) if retries < RETRIES => parent = self.renew()?,
+                Err(failed) => return Err(failed.into_error(name)),
+            }
+            retries += 1;
+        }
+    }
+
+    fn groups(&self) -> Result<BTreeSet<GroupName>, CgroupError> {
+        let names = self.parent().children()?;
+        Ok(names.iter().filter_map(|name| GroupName::parse(name)).collect())
+    }
+
+    fn remove_leftover(&self, name: &GroupName) -> Result<(), CgroupError> {
+        let parent = self.parent();
+        let Some(dir) = parent.child(name.as_str())? else { return Ok(()) };
+        group::kill(&dir)?;
+        parent.remove(name.as_str())
+    }
+
+    fn remove_parent(&self) -> Result<bool, CgroupError> {
+        self.place.remove()
+    }
+}
+
+fn facts(place: &Place, parent: &Dir, available: &str) -> Result<Facts, CgroupError> {
+    let mut lacks = Vec::new();
+    for (facility, controller) in [(Facility::CpuQuota, "cpu"), (Facility::CpuSet, "cpuset")] {
+        if !parse::has_word(available, controller) {
+            let reason = format!("{} has no {controller} controller", parent.path().display());
+            lacks.push(Lack::new(facility, reason, place.fix_for(controller)));
+        }
+    }
+    let swap_limit = probe(parent)?;
+    if !swap_limit && host_has_swap()? {
+        let reason = "this host swaps, and groups have no memory.swap.max";
+        lacks.push(Lack::new(Facility::Swap, reason, "boot with swapaccount=1, or swapoff -a"));
+    }
+    Ok(Facts { lacks, swap_limit })
+}
+
+/// Looks at a group made for the purpose: the parent may be the top of what we can see, which lacks files.
+/// Its name is no slot's, and it is gone before this returns.
+fn probe(parent: &Dir) -> Result<bool, CgroupError> {
+    let name = format!("probe-{}", std::process::id());
+    let dir = parent.ensure(&name)?;
+    let seen = look(&dir);
+    parent.remove(&name)?;
+    seen
+}
+
+fn look(dir: &Dir) -> Result<bool, CgroupError> {
+    for (file, since) in [("cgroup.kill", "5.14"), ("memory.oom.group", "4.19")] {
+        match dir.open_file(file, nix::fcntl::OFlag::O_WRONLY) {
+            Ok(_) => {}
+            Err(CgroupError::File { errno: Errno::ENOENT, .. }) => {
+                let reason = format!("the kernel has no {file}");
+                return Err(CgroupError::unusable(reason, format!("use Linux {since} or newer")));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(dir.read_if_any("memory.swap.max")?.is_some())
+}

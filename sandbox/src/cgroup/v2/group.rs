@@ -1,0 +1,146 @@
+//! A group of version 2: one folder.
+
+use std::collections::BTreeSet;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use dayfly_jobs::{Bytes, CpuTime, Cpus, Enforcement, Limit, Limits, Receipt, WallTime};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+
+use super::super::files::{Dir, read_from_start};
+use super::super::lack::{Facility, waiver};
+use super::super::{CgroupError, Entry, Group, GroupName, GroupStats, limits, parse};
+use super::Facts;
+
+/// The group.
+#[derive(Debug)]
+pub(super) struct V2Group {
+    name: GroupName,
+    parent: Arc<Dir>,
+    dir: Dir,
+    cpu_stat: OwnedFd,
+    facts: Arc<Facts>,
+}
+
+impl V2Group {
+    pub(super) fn open(parent: &Arc<Dir>, name: &GroupName, facts: &Arc<Facts>) -> Result<Self, CgroupError> {
+        let gone = || CgroupError::file("open", parent.path().join(name.as_str()), Errno::ENOENT);
+        let dir = parent.child(name.as_str())?.ok_or_else(gone)?;
+        let cpu_stat = dir.open_file("cpu.stat", OFlag::O_RDONLY)?;
+        Ok(Self { name: name.clone(), parent: parent.clone(), dir, cpu_stat, facts: facts.clone() })
+    }
+
+    fn limit_memory(&self, size: Bytes, waived: &BTreeSet<Limit>) -> Result<Enforcement, CgroupError> {
+        let waiver = waiver(&self.facts.lacks, Facility::Swap, waived)?;
+        self.dir.write("memory.max", &size.get().to_string())?;
+        self.dir.write("memory.oom.group", "1")?;
+        if self.facts.swap_limit {
+            self.dir.write("memory.swap.max", "0")?;
+        }
+        Ok(waiver.unwrap_or(Enforcement::Kernel(match self.facts.swap_limit {
+            true => "cgroup2 memory.max, memory.swap.max=0, memory.oom.group=1".into(),
+            false => "cgroup2 memory.max, memory.oom.group=1 (the host has no swap)".into(),
+        })))
+    }
+
+    fn limit_cpus(&self, cpus: &Cpus, waived: &BTreeSet<Limit>) -> Result<Enforcement, CgroupError> {
+        let mechanism = match cpus {
+            Cpus::Millis(millis) => {
+                if let Some(waiver) = waiver(&self.facts.lacks, Facility::CpuQuota, waived)? {
+                    return Ok(waiver);
+                }
+                let (quota, period) = limits::quota(*millis);
+                self.dir.write("cpu.max", &format!("{quota} {period}"))?;
+                "cgroup2 cpu.max"
+            }
+            Cpus::Pinned(set) => {
+                if let Some(waiver) = waiver(&self.facts.lacks, Facility::CpuSet, waived)? {
+                    return Ok(waiver);
+                }
+                limits::pin(&self.dir, set, "cpuset.cpus.effective")?;
+                "cgroup2 cpuset.cpus"
+            }
+        };
+        Ok(Enforcement::Kernel(mechanism.into()))
+    }
+
+    fn cpu_stat(&self) -> Result<String, CgroupError> {
+        read_from_start(&self.cpu_stat)
+            .map_err(|errno| CgroupError::file("read", self.dir.path().join("cpu.stat"), errno))
+    }
+
+    fn time(&self, text: &str, key: &'static str) -> Result<u64, CgroupError> {
+        parse::field(text, key).ok_or_else(|| self.dir.malformed("cpu.stat", text, key))
+    }
+}
+
+impl Group for V2Group {
+    fn apply(&mut self, limits: &Limits, waived: &BTreeSet<Limit>) -> Result<Receipt, CgroupError> {
+        let mut receipt = Receipt::new();
+        receipt.insert(Limit::Memory, self.limit_memory(limits.memory, waived)?);
+        self.dir.write("pids.max", &limits.processes.to_string())?;
+        receipt.insert(Limit::Processes, Enforcement::Kernel("cgroup2 pids.max".into()));
+        let cpu_time = "cgroup2 cpu.stat usage_usec read when the budget could be spent, then cgroup.kill";
+        receipt.insert(Limit::CpuTime, Enforcement::Kernel(cpu_time.into()));
+        if let Some(cpus) = &limits.cpus {
+            receipt.insert(Limit::Cpus, self.limit_cpus(cpus, waived)?);
+        }
+        Ok(receipt)
+    }
+
+    fn entry(&self) -> Entry<'_> {
+        Entry::V2(self.dir.as_fd())
+    }
+
+    fn cpu_time(&self) -> Result<CpuTime, CgroupError> {
+        Ok(CpuTime::micros(self.time(&self.cpu_stat()?, "usage_usec")?))
+    }
+
+    fn stats(&self) -> Result<GroupStats, CgroupError> {
+        let text = self.cpu_stat()?;
+        let cpu = CpuTime::micros(self.time(&text, "usage_usec")?);
+        let (user, system) = (self.time(&text, "user_usec")?, self.time(&text, "system_usec")?);
+        let (user, system) = limits::split(cpu, user, system);
+        let (peak_processes, refused_processes) = limits::process_counts(&self.dir)?;
+        let peak = self.dir.parse_if_any("memory.peak", "bytes", parse::number)?;
+        let events = |text: &str| parse::field(text, "oom_kill").zip(parse::field(text, "oom"));
+        let (oom_kills, ran_out) = self.dir.parse("memory.events", "oom_kill and oom", events)?;
+        Ok(GroupStats {
+            cpu,
+            user,
+            system,
+            peak_memory: peak.map(Bytes::new),
+            peak_processes,
+            refused_processes,
+            oom_kills,
+            memory_limit_hit: ran_out > 0,
+            // Only there when the group has a quota, and then it counts from the start.
+            throttled: WallTime::micros(parse::field(&text, "throttled_usec").unwrap_or(0)),
+            populated: !self.is_empty()?,
+        })
+    }
+
+    fn oom_event(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    fn kill(&self) -> Result<(), CgroupError> {
+        kill(&self.dir)
+    }
+
+    fn is_empty(&self) -> Result<bool, CgroupError> {
+        let populated = |text: &str| parse::field(text, "populated");
+        Ok(self.dir.parse("cgroup.events", "populated", populated)? == 0)
+    }
+
+    fn remove(self: Box<Self>) -> Result<(), CgroupError> {
+        self.parent.remove(self.name.as_str())
+    }
+}
+
+/// Kills all members at once; a fork under way is caught too. They are gone a little later.
+pub(super) fn kill(dir: &Dir) -> Result<(), CgroupError> {
+    // A member must not outrun this with a fork that the limit would have allowed.
+    dir.write("cgroup.kill", "1")
+}

@@ -1,0 +1,250 @@
+//! From the supervisor's copy to the job's program: the courier and the command's process.
+//!
+//! Nothing here allocates, logs, locks or panics. The order of the steps is the point of this file; each says
+//! why it stands where it stands.
+
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use dayfly_policies::REPORT_FD;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
+use nix::sys::stat::Mode;
+
+use super::identity::JOB_ID;
+use super::order::{self, Order};
+use super::plan::Plan;
+use super::report::{self, Failure, InStage};
+use crate::SetupStage;
+use crate::cgroup::Entry;
+use crate::sys::clone::{CloneRequest, Cloned, clone3};
+use crate::sys::landlock::{Abi, Ruleset};
+use crate::sys::{caps, fd, message, mount, pidfd, process, seccomp};
+
+/// What both processes need, all of it made before the first clone.
+pub(crate) struct Brief<'a> {
+    pub plan: &'a Plan,
+    /// The process that holds the jail's namespaces.
+    pub init: BorrowedFd<'a>,
+    /// Our end of the socket to the supervisor; closes on exec.
+    pub report: BorrowedFd<'a>,
+    /// The descriptors needed, ascending; all others are closed first of all.
+    pub keep: &'a [RawFd],
+    /// The command's cgroup, if it has one.
+    pub group: Option<Entry<'a>>,
+    /// The system call filter, as the kernel reads it.
+    pub filter: &'a [libc::sock_filter],
+    /// Landlock, where this kernel has it.
+    pub landlock: Option<Abi>,
+    /// Whether the jail has a range of user ids.
+    pub ranged: bool,
+}
+
+/// Descriptors are moved out of the way to this number before they are put in their place.
+const PARKING: RawFd = 100;
+
+/// How likely the host's out-of-memory killer is to choose a process: jobs first. Also undoes a protection
+/// that a supervisor may have, which would otherwise exempt the job from its own memory limit.
+const OOM_SCORE: &[u8] = b"1000";
+
+/// The whole life of the courier: joins the jail and makes the command's process as the supervisor's child.
+pub(crate) extern "C" fn courier(brief: &Brief<'_>) -> ! {
+    match deliver(brief) {
+        Ok(()) => process::exit_now(0),
+        Err(failure) => fail(brief.report, failure),
+    }
+}
+
+fn fail(report: BorrowedFd<'_>, failure: Failure) -> ! {
+    // If this fails too, the supervisor sees the socket close without a word, which it reports as well.
+    report::send_failed(report, failure).ok();
+    process::exit_now(1)
+}
+
+fn deliver(brief: &Brief<'_>) -> Result<(), Failure> {
+    fd::close_all_but(brief.keep).stage(SetupStage::Join)?;
+    // While /proc is still the host's.
+    raise_oom_score().stage(SetupStage::Session)?;
+    let ready = message::receive(brief.report, &mut [0; 1]).stage(SetupStage::Join)?;
+    if ready.len == 0 {
+        process::exit_now(0);
+    }
+    pidfd::enter_namespaces(brief.init, NAMESPACES).stage(SetupStage::Join)?;
+    let cgroup = match brief.group {
+        Some(Entry::V2(folder)) => Some(folder),
+        Some(Entry::V1(_)) | None => None,
+    };
+    // The new process is in the PID namespace, which entering it does not do for ourselves. We still have
+    // the host's user id, which is what the cgroup's owner check looks at.
+    let request = CloneRequest { flags: u64::from(libc::CLONE_PARENT.unsigned_abs()), cgroup };
+    // SAFETY: the child runs `command_process`, which keeps the rules of this file and does not return.
+    match unsafe { clone3(&request) }.stage(SetupStage::Spawn)? {
+        Cloned::Child => command_process(brief),
+        Cloned::Parent(child) => report::send_born(brief.report, child.pid).stage(SetupStage::Spawn),
+    }
+}
+
+const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUTS;
+
+fn raise_oom_score() -> nix::Result<()> {
+    let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
+    let file = openat(AT_FDCWD, c"/proc/self/oom_score_adj", flags, Mode::empty())?;
+    nix::unistd::write(&file, OOM_SCORE).map(drop)
+}
+
+extern "C" fn command_process(brief: &Brief<'_>) -> ! {
+    match park(brief) {
+        Ok(report) => {
+            let Err(failure) = run_order(brief, report);
+            fail(report, failure)
+        }
+        Err(failure) => fail(brief.report, failure),
+    }
+}
+
+/// Everything that does not depend on the command.
+fn park(brief: &Brief<'_>) -> Result<BorrowedFd<'static>, Failure> {
+    if let Some(Entry::V1(groups)) = brief.group {
+        enter_groups(groups)?;
+    }
+    let report = keep_only(brief.report).stage(SetupStage::Session)?;
+    process::reset_signals().stage(SetupStage::Session)?;
+    process::new_session().stage(SetupStage::Session)?;
+    process::set_umask(0o022);
+    process::reset_personality().stage(SetupStage::Session)?;
+    process::hide().stage(SetupStage::Session)?;
+    // Only now, inside the final group: earlier the root of the view would be the supervisor's group.
+    process::new_cgroup_namespace().stage(SetupStage::Session)?;
+    report::send_parked(report).stage(SetupStage::Session)?;
+    Ok(report)
+}
+
+/// Writing 0 moves the writer. It has one thread, so the kernel needs no lock that all forks wait for.
+fn enter_groups(groups: &[OwnedFd]) -> Result<(), Failure> {
+    for (i, group) in groups.iter().enumerate() {
+        nix::unistd::write(group, b"0").stage_at(SetupStage::EnterGroups, i)?;
+    }
+    Ok(())
+}
+
+/// Moves the socket to its fixed number and closes everything else, standard streams included.
+fn keep_only(report: BorrowedFd<'_>) -> nix::Result<BorrowedFd<'static>> {
+    let lifted = fd::lift(report.as_raw_fd(), PARKING)?;
+    fd::place(lifted, REPORT_FD, true)?;
+    fd::close_between(0, REPORT_FD.unsigned_abs() - 1)?;
+    fd::close_from(REPORT_FD.unsigned_abs() + 1)?;
+    // SAFETY: the socket was placed there just now and is never closed in this process.
+    Ok(unsafe { BorrowedFd::borrow_raw(REPORT_FD) })
+}
+
+/// Waits for the command, gives up everything, and becomes its program.
+fn run_order(brief: &Brief<'_>, report: BorrowedFd<'_>) -> Result<std::convert::Infallible, Failure> {
+    let order = receive_order(report)?;
+    let size = [(c"size", order.disk), (c"nr_inodes", order.inodes)];
+    mount::reconfigure(super::root::SCRATCH, &size).stage(SetupStage::Resize)?;
+    set_rlimits(&order)?;
+    // The rules name paths by descriptor, which takes rights the job does not have.
+    let rules = landlock_rules(brief).stage(SetupStage::Landlock)?;
+    // The bounding set goes first: emptying it takes a capability.
+    caps::forbid_regaining().stage(SetupStage::Credentials)?;
+    process::become_user(JOB_ID, JOB_ID, brief.ranged).stage(SetupStage::Credentials)?;
+    caps::clear().stage(SetupStage::Credentials)?;
+    // As the job, so that it gets no further than the job could.
+    process::change_folder(order.workdir).stage(SetupStage::Workdir)?;
+    process::no_new_privileges().stage(SetupStage::Credentials)?;
+    if let Some(rules) = rules {
+        rules.restrict_self().stage(SetupStage::Landlock)?;
+    }
+    // As late as possible: anything opened above is caught too.
+    fd::close_on_exec_from(REPORT_FD.unsigned_abs()).stage(SetupStage::Streams)?;
+    install_filter(brief.filter, report)?;
+    Err(execute(&order))
+}
+
+fn receive_order(report: BorrowedFd<'_>) -> Result<Order, Failure> {
+    let received = message::receive(report, &mut [0; 1]).stage(SetupStage::Receive)?;
+    let [Some(memfd), Some(stdin), Some(stdout), Some(stderr)] = received.fds else {
+        // The supervisor closed the socket: this jail was never used.
+        process::exit_now(0)
+    };
+    let order = order::read(memfd.as_fd()).stage(SetupStage::Receive)?;
+    place_streams([stdin, stdout, stderr]).stage(SetupStage::Streams)?;
+    Ok(order)
+}
+
+/// The streams may have arrived at each other's numbers, so all are lifted before any is placed.
+fn place_streams(streams: [OwnedFd; 3]) -> nix::Result<()> {
+    let mut lifted = [0; 3];
+    for (to, stream) in lifted.iter_mut().zip(streams) {
+        *to = fd::lift(stream.as_raw_fd(), PARKING)?;
+        drop(File::from(stream));
+    }
+    for (fd, number) in lifted.into_iter().zip(0..) {
+        fd::place(fd, number, false)?;
+    }
+    Ok(())
+}
+
+/// A core limit of 1 byte stops file dumps, which are larger, and also crash handlers that `core_pattern`
+/// pipes to, which a limit of 0 does not stop.
+const CORE: u64 = 1;
+
+fn set_rlimits(order: &Order) -> Result<(), Failure> {
+    let limits = [
+        (libc::RLIMIT_NOFILE, order.head.open_files),
+        (libc::RLIMIT_STACK, order.head.stack),
+        (libc::RLIMIT_FSIZE, order.head.file_size),
+        (libc::RLIMIT_CORE, CORE),
+        (libc::RLIMIT_MEMLOCK, 0),
+        (libc::RLIMIT_MSGQUEUE, 0),
+        (libc::RLIMIT_NICE, 0),
+        (libc::RLIMIT_RTPRIO, 0),
+    ];
+    for (resource, value) in limits {
+        let index = usize::try_from(resource).unwrap_or(usize::MAX);
+        process::set_rlimit(resource, value).stage_at(SetupStage::Rlimits, index)?;
+    }
+    Ok(())
+}
+
+fn landlock_rules(brief: &Brief<'_>) -> nix::Result<Option<Ruleset>> {
+    let Some(abi) = brief.landlock else { return Ok(None) };
+    let rules = Ruleset::deny_all(abi)?;
+    rules.allow_reading(c"/")?;
+    for folder in &brief.plan.writable {
+        rules.allow_writing(folder)?;
+    }
+    for file in &brief.plan.usable {
+        rules.allow_using(file)?;
+    }
+    Ok(Some(rules))
+}
+
+fn install_filter(filter: &[libc::sock_filter], report: BorrowedFd<'_>) -> Result<(), Failure> {
+    let len = u16::try_from(filter.len()).map_err(|_| Errno::E2BIG).stage(SetupStage::Seccomp)?;
+    // SAFETY: the pointer and the length are of one slice.
+    let listener = unsafe { seccomp::install(filter.as_ptr(), len) }.stage(SetupStage::Seccomp)?;
+    report::send_filtered(report, listener.as_raw_fd()).stage(SetupStage::Seccomp)?;
+    // Closed by exec: every policy allows execve, but not every policy need allow close.
+    std::mem::forget(listener);
+    Ok(())
+}
+
+/// Tries each path. A later failure does not hide that an earlier file was there but could not be executed.
+fn execute(order: &Order) -> Failure {
+    let mut errno = Errno::ENOENT;
+    for program in order.programs {
+        // SAFETY: both arrays are null-terminated and point into memory that stays mapped.
+        match unsafe { process::execute(program.as_ptr(), order.argv, order.envp) } {
+            Errno::ENOENT | Errno::ENOTDIR => {}
+            Errno::EACCES => errno = Errno::EACCES,
+            other => return Failure { stage: SetupStage::Exec, errno: other, index: 0 },
+        }
+    }
+    Failure { stage: SetupStage::Exec, errno, index: 0 }
+}

@@ -1,0 +1,239 @@
+//! PID 1 of a jail: builds the root, then sleeps until its supervisor is gone.
+//!
+//! It is a copy of the supervisor made by `clone3`, so nothing here allocates, locks, logs or panics. When it
+//! ends, the kernel kills everything in its PID namespace; that is how a jail ends, and the only thing init
+//! is there for. The job cannot see, signal or trace it.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
+use nix::sys::stat::{Mode, SFlag, fchmodat, fstat, mkdirat};
+use nix::unistd::{Gid, Uid, fchdir, fchownat, symlinkat};
+
+use super::identity::JOB_ID;
+use super::plan::{Place, Plan, Step};
+use super::report::{self, Failure, InStage};
+use crate::SetupStage;
+use crate::sys::fd::open_beneath;
+use crate::sys::mount::{self, Attributes};
+use crate::sys::{caps, fd, message, process};
+
+/// What init needs, all of it made before the clone.
+pub(crate) struct Brief<'a> {
+    pub plan: &'a Plan,
+    /// Our end of the socket to the supervisor.
+    pub control: BorrowedFd<'a>,
+    /// The descriptors init needs, ascending. All others are closed first of all: copies of the supervisor's
+    /// ends of such sockets would keep jails alive that nobody supervises any more.
+    pub keep: &'a [RawFd],
+    /// The plan's sources as detached trees, where the supervisor could clone them; init clones them itself
+    /// where this is `None`.
+    pub trees: &'a mut [Option<OwnedFd>],
+    /// Whether the jail has a range of user ids, with id 0 to build as.
+    pub ranged: bool,
+}
+
+/// The whole life of init.
+pub(crate) extern "C" fn run(brief: &mut Brief<'_>) -> ! {
+    match build(brief).and_then(|folders| settle(brief.control, folders)) {
+        Ok(()) => sleep(),
+        Err(failure) => {
+            // If even this fails the supervisor sees the socket close, which it reports as well.
+            report::send_failed(brief.control, failure).ok();
+            process::exit_now(1)
+        }
+    }
+}
+
+/// Builds the root and gives the workspace and a folder of the writable tree.
+fn build(brief: &mut Brief<'_>) -> Result<[OwnedFd; 2], Failure> {
+    fd::close_all_but(brief.keep).stage(SetupStage::Identity)?;
+    let mut go = [0; 1];
+    let told = message::receive(brief.control, &mut go).stage(SetupStage::Identity)?;
+    if told.len == 0 {
+        process::exit_now(0);
+    }
+    process::set_umask(0o022);
+    let private = nix::mount::MsFlags::MS_REC | nix::mount::MsFlags::MS_PRIVATE;
+    nix::mount::mount(None::<&CStr>, c"/", None::<&CStr>, private, None::<&CStr>)
+        .stage(SetupStage::Propagation)?;
+    clone_missing_trees(brief)?;
+    if brief.ranged {
+        process::become_user(0, 0, true).stage(SetupStage::Identity)?;
+    }
+    let root = new_root().stage(SetupStage::Root)?;
+    fill(brief, root.as_fd())?;
+    fchdir(&root).stage(SetupStage::Pivot)?;
+    mount::pivot_to_working_folder().stage(SetupStage::Pivot)?;
+    nix::unistd::sethostname("dayfly").stage(SetupStage::HostName)?;
+    if brief.plan.loopback {
+        process::loopback_up().stage(SetupStage::Loopback)?;
+    }
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let workspace = openat(AT_FDCWD, c"/box", flags, Mode::empty()).stage(SetupStage::Pivot)?;
+    let scratch = openat(AT_FDCWD, super::root::SCRATCH, flags, Mode::empty()).stage(SetupStage::Pivot)?;
+    Ok([workspace, scratch])
+}
+
+/// Without privilege outside, the trees can only be cloned here, with the rights of the user we run for.
+fn clone_missing_trees(brief: &mut Brief<'_>) -> Result<(), Failure> {
+    for (i, (tree, source)) in brief.trees.iter_mut().zip(&brief.plan.sources).enumerate() {
+        if tree.is_none() {
+            let clone = mount::clone_tree(&source.path).stage_at(SetupStage::CloneTree, i)?;
+            mount::set_attributes(clone.as_fd(), source.attributes).stage_at(SetupStage::CloneTree, i)?;
+            *tree = Some(clone);
+        }
+    }
+    Ok(())
+}
+
+/// A small tmpfs on top of the present root. It is attached before it is filled: some kernels refuse to
+/// mount on a tree that is not.
+fn new_root() -> nix::Result<OwnedFd> {
+    let options = [(c"mode", c"0755"), (c"size", c"4m"), (c"nr_inodes", c"8k")];
+    let root = mount::mount_new(c"tmpfs", &options, Attributes::WRITABLE)?;
+    mount::attach(root.as_fd(), AT_FDCWD, c"/")?;
+    Ok(root)
+}
+
+fn fill(brief: &mut Brief<'_>, root: BorrowedFd<'_>) -> Result<(), Failure> {
+    for (i, step) in brief.plan.steps.iter().enumerate() {
+        match step {
+            Step::Folder(place) => make_folder(root, place).stage_at(SetupStage::Fill, i)?,
+            Step::File(place, content) => make_file(root, place, content).stage_at(SetupStage::Fill, i)?,
+            Step::Link(place, target) => make_link(root, place, target).stage_at(SetupStage::Fill, i)?,
+            Step::Attach(index, place) => {
+                let tree = brief.trees.get(*index).and_then(Option::as_ref).ok_or(Errno::EBADF);
+                tree.and_then(|tree| attach(root, tree.as_fd(), &place.path))
+                    .stage_at(SetupStage::Fill, i)?;
+            }
+            Step::Scratch => scratch(root, brief.ranged).stage(SetupStage::Scratch)?,
+            Step::Proc => mount_proc(root).stage(SetupStage::Proc)?,
+            Step::Mask(place) => mask(root, &place.path).stage_at(SetupStage::Fill, i)?,
+            Step::Seal => mount::seal(root).stage_at(SetupStage::Fill, i)?,
+        }
+    }
+    Ok(())
+}
+
+/// The folder a place is in, reached without following a link: a shown tree may hold any.
+fn with_parent<T>(
+    root: BorrowedFd<'_>,
+    place: &Place,
+    act: impl FnOnce(BorrowedFd<'_>) -> nix::Result<T>,
+) -> nix::Result<T> {
+    match &place.parent {
+        None => act(root),
+        Some(parent) => act(open_beneath(root, parent, libc::O_PATH | libc::O_DIRECTORY)?.as_fd()),
+    }
+}
+
+fn make_folder(root: BorrowedFd<'_>, place: &Place) -> nix::Result<()> {
+    let made =
+        with_parent(root, place, |dir| mkdirat(dir, place.name.as_c_str(), Mode::from_bits_truncate(0o755)));
+    match made {
+        Err(Errno::EEXIST) => Ok(()),
+        other => other,
+    }
+}
+
+fn make_file(root: BorrowedFd<'_>, place: &Place, content: &[u8]) -> nix::Result<()> {
+    let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    let opened = with_parent(root, place, |dir| {
+        openat(dir, place.name.as_c_str(), flags, Mode::from_bits_truncate(0o644))
+    });
+    let file = match opened {
+        Err(Errno::EEXIST) => return Ok(()),
+        other => other?,
+    };
+    let mut rest = content;
+    while !rest.is_empty() {
+        let written = nix::unistd::write(&file, rest)?;
+        rest = rest.get(written..).ok_or(Errno::EIO)?;
+    }
+    Ok(())
+}
+
+fn make_link(root: BorrowedFd<'_>, place: &Place, target: &CStr) -> nix::Result<()> {
+    with_parent(root, place, |dir| symlinkat(target, dir, place.name.as_c_str()))
+}
+
+fn attach(root: BorrowedFd<'_>, tree: BorrowedFd<'_>, path: &CStr) -> nix::Result<()> {
+    let target = open_beneath(root, path, libc::O_PATH | libc::O_NOFOLLOW)?;
+    mount::attach_onto(tree, target.as_fd())
+}
+
+/// The writable tree: one tmpfs, so that its limits hold for all of it. Its own root stays covered by `/tmp`.
+fn scratch(root: BorrowedFd<'_>, ranged: bool) -> nix::Result<()> {
+    let options = [(c"mode", c"0755"), (c"size", c"1m"), (c"nr_inodes", c"64")];
+    let tree = mount::mount_new(c"tmpfs", &options, Attributes::WRITABLE)?;
+    attach(root, tree.as_fd(), c"tmp")?;
+    for (name, place, mode) in
+        [(c"box", c"box", 0o755), (c"shm", c"dev/shm", 0o1777), (c"tmp", c"tmp", 0o1777)]
+    {
+        let mode = Mode::from_bits_truncate(mode);
+        mkdirat(&tree, name, mode)?;
+        fchmodat(&tree, name, mode, nix::sys::stat::FchmodatFlags::NoFollowSymlink)?;
+        if ranged {
+            let (uid, gid) = (Uid::from_raw(JOB_ID), Gid::from_raw(JOB_ID));
+            fchownat(&tree, name, Some(uid), Some(gid), AtFlags::AT_SYMLINK_NOFOLLOW)?;
+        }
+        let part = mount::clone_folder(tree.as_fd(), name)?;
+        attach(root, part.as_fd(), place)?;
+    }
+    Ok(())
+}
+
+/// `/proc` of this PID namespace, read-only, showing a process only to those who could trace it.
+fn mount_proc(root: BorrowedFd<'_>) -> nix::Result<()> {
+    let proc = mount::mount_new(c"proc", &[(c"hidepid", c"ptraceable")], Attributes::PROC)?;
+    attach(root, proc.as_fd(), c"proc")
+}
+
+fn mask(root: BorrowedFd<'_>, path: &CStr) -> nix::Result<()> {
+    let target = match open_beneath(root, path, libc::O_PATH | libc::O_NOFOLLOW) {
+        Err(Errno::ENOENT) => return Ok(()),
+        other => other?,
+    };
+    let kind = SFlag::from_bits_truncate(fstat(&target)?.st_mode) & SFlag::S_IFMT;
+    let cover = if kind == SFlag::S_IFDIR {
+        mount::mount_new(
+            c"tmpfs",
+            &[(c"mode", c"0555"), (c"size", c"4k"), (c"nr_inodes", c"2")],
+            Attributes::READ_ONLY,
+        )?
+    } else {
+        mount::clone_folder(root, c"dev/null")?
+    };
+    mount::attach_onto(cover.as_fd(), target.as_fd())
+}
+
+/// Gives up every right and every descriptor but the socket, which becomes descriptor 0.
+fn settle(control: BorrowedFd<'_>, folders: [OwnedFd; 2]) -> Result<(), Failure> {
+    process::ignore_children().stage(SetupStage::Harden)?;
+    process::no_new_privileges().stage(SetupStage::Harden)?;
+    caps::forbid_regaining().stage(SetupStage::Harden)?;
+    caps::clear().stage(SetupStage::Harden)?;
+    process::hide().stage(SetupStage::Harden)?;
+    report::send_ready(control, folders.each_ref().map(AsRawFd::as_raw_fd)).stage(SetupStage::Harden)?;
+    // Closed with all the rest, and must not be closed twice.
+    std::mem::forget(folders);
+    fd::place(control.as_raw_fd(), CONTROL, true).stage(SetupStage::Harden)?;
+    fd::close_from(1).stage(SetupStage::Harden)
+}
+
+const CONTROL: RawFd = 0;
+
+/// Blocks until the other end of the socket closes. Nothing is ever sent to a settled init.
+fn sleep() -> ! {
+    // SAFETY: `settle` has put the socket there and nothing in this process closes it.
+    let control = unsafe { BorrowedFd::borrow_raw(CONTROL) };
+    loop {
+        match message::receive(control, &mut [0; 1]) {
+            Err(Errno::EINTR) => {}
+            _ => process::exit_now(0),
+        }
+    }
+}

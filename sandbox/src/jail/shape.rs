@@ -1,0 +1,52 @@
+//! What all jails of one shape share: computed once, used for any number of them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use dayfly_jobs::Limit;
+use dayfly_policies::Policy;
+
+use super::plan::Plan;
+use super::root;
+use crate::cgroup::Driver;
+use crate::sys::landlock::Abi;
+use crate::{SandboxError, SandboxSpec};
+
+/// A specification made ready for this host.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    pub plan: Plan,
+    pub policy: Arc<Policy>,
+    /// The policy's filter in the kernel's layout.
+    pub filter: Vec<libc::sock_filter>,
+    pub landlock: Option<Abi>,
+    pub waived: BTreeSet<Limit>,
+    /// How cgroups are made here; `None` where there are none to be had and every limit that needs them is
+    /// waived.
+    pub driver: Option<Arc<dyn Driver>>,
+}
+
+impl Shape {
+    pub(crate) fn new(spec: &SandboxSpec, driver: Option<Arc<dyn Driver>>) -> Result<Self, SandboxError> {
+        if !spec.policy.allows_network(spec.network) {
+            return Err(SandboxError::NetworkRefused {
+                network: spec.network,
+                policy: spec.policy.name().to_owned(),
+            });
+        }
+        let filter = spec.policy.filter().program().iter().map(|instruction| libc::sock_filter {
+            code: instruction.code,
+            jt: instruction.jt,
+            jf: instruction.jf,
+            k: instruction.k,
+        });
+        Ok(Self {
+            plan: root::plan(spec)?,
+            policy: Arc::clone(&spec.policy),
+            filter: filter.collect(),
+            landlock: Abi::of_kernel(),
+            waived: spec.waive.clone(),
+            driver,
+        })
+    }
+}

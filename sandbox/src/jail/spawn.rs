@@ -1,0 +1,266 @@
+//! Making the processes of a jail, from the supervisor's side.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
+
+use nix::errno::Errno;
+use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::time::{TimeVal, TimeValLike};
+
+use super::identity::{Identity, JOB_ID, owner_map};
+use super::plan::Source;
+use super::report::{self, Failure, Report};
+use super::shape::Shape;
+use super::{child, init};
+use crate::cgroup::{Entry, Group};
+use crate::sys::clone::{Child, CloneRequest, Cloned, clone3};
+use crate::sys::mount::{self, Attributes};
+use crate::sys::{message, pidfd};
+use crate::{SandboxError, SetupStage};
+
+/// How long a process of ours may take for its next step before the host is called broken.
+const PATIENCE_SECS: i64 = 20;
+
+/// A running init.
+#[derive(Debug)]
+pub(crate) struct Init {
+    child: Child,
+    /// Closing this ends the jail.
+    control: OwnedFd,
+}
+
+impl Init {
+    pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
+        self.child.pidfd.as_fd()
+    }
+}
+
+/// What a finished init hands over.
+#[derive(Debug)]
+pub(crate) struct Built {
+    /// The job's working folder.
+    pub workspace: OwnedFd,
+    /// A folder of the writable tree that nothing can cover.
+    pub scratch: OwnedFd,
+}
+
+/// A process that waits for its command.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    pub child: Child,
+    pub report: OwnedFd,
+}
+
+/// A courier under way.
+#[derive(Debug)]
+pub(crate) struct Courier {
+    child: Child,
+    report: OwnedFd,
+}
+
+fn system(action: &'static str) -> impl Fn(Errno) -> SandboxError {
+    move |errno| SandboxError::system(action, errno)
+}
+
+/// A socket pair whose first end gives up after [`PATIENCE_SECS`].
+fn patient_pair() -> Result<(OwnedFd, OwnedFd), SandboxError> {
+    let (ours, theirs) = message::pair().map_err(system("make a socket pair"))?;
+    setsockopt(&ours, sockopt::ReceiveTimeout, &TimeVal::seconds(PATIENCE_SECS))
+        .map_err(system("set a socket's time limit"))?;
+    Ok((ours, theirs))
+}
+
+const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWUTS;
+
+/// Starts init with its namespaces; it builds the root while we go on.
+pub(crate) fn start_init(shape: &Shape, identity: Identity) -> Result<Init, SandboxError> {
+    let (control, theirs) = patient_pair()?;
+    let mut trees = clone_trees(shape, identity)?;
+    let keep = ascending(trees.iter().flatten().map(AsFd::as_fd).chain([theirs.as_fd()]));
+    let mut brief = init::Brief {
+        plan: &shape.plan,
+        control: theirs.as_fd(),
+        keep: &keep,
+        trees: &mut trees,
+        ranged: identity.is_range(),
+    };
+    let request = CloneRequest { flags: u64::from(NAMESPACES.unsigned_abs()), ..CloneRequest::default() };
+    // SAFETY: the child runs `init::run`, which keeps the rules of its module and does not return.
+    let child = match unsafe { clone3(&request) }.map_err(SandboxError::namespaces)? {
+        Cloned::Child => init::run(&mut brief),
+        Cloned::Parent(child) => child,
+    };
+    let init = Init { child, control };
+    let told = identity
+        .write_maps(init.child.pid)
+        .map_err(|error| SandboxError::IdMap { error })
+        .and_then(|()| message::send(init.control.as_fd(), b"!", &[]).map_err(system("start init")));
+    match told {
+        Ok(()) => Ok(init),
+        Err(error) => {
+            end(init);
+            Err(error)
+        }
+    }
+}
+
+fn ascending<'a>(fds: impl Iterator<Item = BorrowedFd<'a>>) -> Vec<RawFd> {
+    let mut numbers: Vec<_> = fds.map(|fd| fd.as_raw_fd()).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+/// Clones the plan's host trees where we have the right to; leaves them to init where we do not.
+fn clone_trees(shape: &Shape, identity: Identity) -> Result<Vec<Option<OwnedFd>>, SandboxError> {
+    let Identity::Range { first, .. } = identity else {
+        return Ok(shape.plan.sources.iter().map(|_| None).collect());
+    };
+    shape.plan.sources.iter().map(|source| clone_tree(source, first + JOB_ID).map(Some)).collect()
+}
+
+fn clone_tree(source: &Source, job: u32) -> Result<OwnedFd, SandboxError> {
+    let failed = |errno| SandboxError::Bind { path: source.path.to_string_lossy().into_owned(), errno };
+    let tree = mount::clone_tree(&source.path).map_err(failed)?;
+    mount::set_attributes(tree.as_fd(), source.attributes).map_err(failed)?;
+    if source.owner_becomes_job {
+        match give_to_job(&tree, job) {
+            Ok(()) => {}
+            // Without the id map the job sees the files with the rights of a stranger: less, not more.
+            Err(_) if source.attributes != Attributes::WRITABLE => {}
+            Err(errno) => return Err(failed(errno)),
+        }
+    }
+    Ok(tree)
+}
+
+fn give_to_job(tree: &OwnedFd, job: u32) -> nix::Result<()> {
+    let errno = |error: std::io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+    let path = format!("/proc/self/fd/{}", tree.as_raw_fd());
+    let owner = std::fs::metadata(path).map_err(errno)?;
+    let namespace = owner_map(owner.uid(), owner.gid(), job).map_err(errno)?;
+    mount::map_owners(tree.as_fd(), namespace.as_fd())
+}
+
+/// Waits until init has built the root.
+pub(crate) fn await_built(shape: &Shape, init: &Init) -> Result<Built, SandboxError> {
+    match report::receive(init.control.as_fd()) {
+        Ok(Report::Ready(workspace, scratch)) => Ok(Built { workspace, scratch }),
+        Ok(Report::Failed(failure)) => Err(setup_error(shape, failure)),
+        Ok(_) => Err(SandboxError::InitLost),
+        Err(errno) => Err(SandboxError::system("hear from init", errno)),
+    }
+}
+
+/// The error of a failed stage, naming what it was about where the stage has several things.
+pub(crate) fn setup_error(shape: &Shape, failure: Failure) -> SandboxError {
+    let Failure { stage, errno, index } = failure;
+    let index = usize::try_from(index).unwrap_or(usize::MAX);
+    let about = match stage {
+        SetupStage::CloneTree => {
+            shape.plan.sources.get(index).map(|source| source.path.to_string_lossy().into_owned())
+        }
+        SetupStage::Fill => shape.plan.step_text(index),
+        _ => None,
+    };
+    SandboxError::Setup { stage, errno, about }
+}
+
+/// Starts the courier, which waits until it is told that the root is built.
+pub(crate) fn start_courier(
+    shape: &Shape,
+    init: &Init,
+    identity: Identity,
+    group: Option<&dyn Group>,
+) -> Result<Courier, SandboxError> {
+    let (report, theirs) = patient_pair()?;
+    let group = group.map(Group::entry);
+    let groups = match group {
+        Some(Entry::V2(folder)) => vec![folder],
+        Some(Entry::V1(files)) => files.iter().map(AsFd::as_fd).collect(),
+        None => Vec::new(),
+    };
+    let keep = ascending(groups.into_iter().chain([init.pidfd(), theirs.as_fd()]));
+    let brief = child::Brief {
+        plan: &shape.plan,
+        init: init.pidfd(),
+        report: theirs.as_fd(),
+        keep: &keep,
+        group,
+        filter: &shape.filter,
+        landlock: shape.landlock,
+        ranged: identity.is_range(),
+    };
+    // SAFETY: the child runs `child::courier`, which keeps the rules of its module and does not return.
+    match unsafe { clone3(&CloneRequest::default()) }.map_err(system("start a process"))? {
+        Cloned::Child => child::courier(&brief),
+        Cloned::Parent(child) => Ok(Courier { child, report }),
+    }
+}
+
+/// Tells the courier that the root is built.
+pub(crate) fn send_in(courier: &Courier) -> Result<(), SandboxError> {
+    match message::send(courier.report.as_fd(), b"!", &[]) {
+        // It failed before; what it has to say about that is read next.
+        Ok(()) | Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(()),
+        Err(errno) => Err(SandboxError::system("start the courier", errno)),
+    }
+}
+
+/// Waits until the courier has delivered and the command's process waits for its command.
+pub(crate) fn await_parked(shape: &Shape, courier: Courier) -> Result<Parked, SandboxError> {
+    let Courier { child, report } = courier;
+    let born = report::receive(report.as_fd());
+    pidfd::wait(child.pidfd.as_fd()).map_err(system("wait for the courier"))?;
+    let child = match born.map_err(system("hear from the courier"))? {
+        Report::Born(pid) => {
+            let pidfd = pidfd::open(pid).map_err(system("open a pidfd"))?;
+            Child { pid, pidfd }
+        }
+        Report::Failed(failure) => return Err(setup_error(shape, failure)),
+        _ => return Err(SandboxError::CommandLost),
+    };
+    let parked = Parked { child, report };
+    match report::receive(parked.report.as_fd()) {
+        Ok(Report::Parked) => Ok(parked),
+        Ok(Report::Failed(failure)) => {
+            abandon(&parked);
+            Err(setup_error(shape, failure))
+        }
+        other => {
+            abandon(&parked);
+            Err(other.map_or_else(system("hear from the command's process"), |_| SandboxError::CommandLost))
+        }
+    }
+}
+
+/// Kills and reaps a process that will not be used.
+pub(crate) fn abandon(parked: &Parked) {
+    // It may be gone already; all that matters is that it is not left behind.
+    if pidfd::kill(parked.child.pidfd.as_fd()).is_ok() {
+        pidfd::wait(parked.child.pidfd.as_fd()).ok();
+    }
+}
+
+/// Kills and reaps a courier that is not needed any more.
+pub(crate) fn recall(shape: &Shape, courier: Courier) {
+    // With its socket closed it ends by itself, unless it has delivered already.
+    if let Ok(parked) = await_parked(shape, courier) {
+        abandon(&parked);
+    }
+}
+
+/// Ends a jail: everything in its PID namespace dies with init. Children of ours in it must have been
+/// reaped or abandoned, because init ends last.
+pub(crate) fn end(init: Init) {
+    let Init { child, control } = init;
+    drop(control);
+    // An init that cannot be killed is gone.
+    if pidfd::kill(child.pidfd.as_fd()).is_ok() {
+        pidfd::wait(child.pidfd.as_fd()).ok();
+    }
+}

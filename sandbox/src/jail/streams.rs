@@ -1,0 +1,270 @@
+//! The standard streams of one command, from the supervisor's side.
+//!
+//! The job's ends are pipes made for this command, or a file opened anew; ours never block, and what is kept
+//! in memory is bounded whatever the job writes.
+
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+
+use dayfly_jobs::Bytes;
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::Mode;
+use nix::unistd::pipe2;
+
+use super::sink::SinkThread;
+use crate::SandboxError;
+use crate::command::{Stdio, Stream};
+
+/// Bytes moved at a time.
+const CHUNK: usize = 64 << 10;
+
+fn system(action: &'static str) -> impl Fn(Errno) -> SandboxError {
+    move |errno| SandboxError::system(action, errno)
+}
+
+fn pipe() -> Result<(OwnedFd, OwnedFd), SandboxError> {
+    pipe2(OFlag::O_CLOEXEC).map_err(system("make a pipe"))
+}
+
+fn set_nonblocking(fd: &OwnedFd) -> Result<(), SandboxError> {
+    fcntl(fd, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map(drop).map_err(system("set up a pipe"))
+}
+
+/// Feeding standard input.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// Nothing to feed: empty, or a file the job reads itself.
+    None,
+    /// These bytes from this offset, into this pipe.
+    Bytes { data: Arc<[u8]>, offset: usize, pipe: OwnedFd },
+    /// Whatever the source gives, through a buffer, into this pipe.
+    Pump { source: Arc<OwnedFd>, buffer: Vec<u8>, offset: usize, pipe: OwnedFd },
+}
+
+impl Input {
+    /// Our side and the job's descriptor.
+    pub(crate) fn open(stdio: &Stdio) -> Result<(Self, OwnedFd), SandboxError> {
+        match &stdio.0 {
+            Stream::File(file) => Ok((Self::None, reopen(file)?)),
+            Stream::Bytes(data) => {
+                let (read, write) = pipe()?;
+                set_nonblocking(&write)?;
+                Ok((Self::Bytes { data: Arc::clone(data), offset: 0, pipe: write }, read))
+            }
+            Stream::Pump(source) => {
+                let (read, write) = pipe()?;
+                set_nonblocking(&write)?;
+                let source = Arc::clone(source);
+                Ok((Self::Pump { source, buffer: Vec::new(), offset: 0, pipe: write }, read))
+            }
+            Stream::Null => Ok((Self::None, dev_null()?)),
+            Stream::Capture(_) | Stream::Sink(_) => {
+                Err(SandboxError::BadCommand { what: "standard input (it cannot be captured)" })
+            }
+        }
+    }
+
+    /// What to wait for.
+    pub(crate) fn interest(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
+        match self {
+            Self::None => None,
+            Self::Pump { source, buffer, offset, .. } if *offset == buffer.len() => {
+                Some((source.as_fd(), PollFlags::POLLIN))
+            }
+            Self::Bytes { pipe, .. } | Self::Pump { pipe, .. } => Some((pipe.as_fd(), PollFlags::POLLOUT)),
+        }
+    }
+
+    /// Moves what can be moved without blocking; gives the number of bytes fed.
+    pub(crate) fn advance(&mut self) -> Result<u64, SandboxError> {
+        let (fed, done) = match self {
+            Self::None => (0, true),
+            Self::Bytes { data, offset, pipe } => {
+                let fed = feed(pipe, data.get(*offset..).unwrap_or_default())?;
+                *offset += fed.unwrap_or(0);
+                (fed.unwrap_or(0), fed.is_none() || *offset == data.len())
+            }
+            Self::Pump { source, buffer, offset, pipe } => {
+                if *offset == buffer.len() && !refill(source, buffer, offset)? {
+                    (0, true)
+                } else {
+                    let fed = feed(pipe, buffer.get(*offset..).unwrap_or_default())?;
+                    *offset += fed.unwrap_or(0);
+                    (fed.unwrap_or(0), fed.is_none())
+                }
+            }
+        };
+        if done {
+            // Closing our end is how the job sees the end of its input.
+            *self = Self::None;
+        }
+        Ok(fed as u64)
+    }
+}
+
+/// Writes what fits; `None` when nobody will read any more.
+fn feed(pipe: &OwnedFd, bytes: &[u8]) -> Result<Option<usize>, SandboxError> {
+    match nix::unistd::write(pipe, bytes.get(..CHUNK).unwrap_or(bytes)) {
+        Ok(written) => Ok(Some(written)),
+        Err(Errno::EAGAIN | Errno::EINTR) => Ok(Some(0)),
+        Err(Errno::EPIPE) => Ok(None),
+        Err(errno) => Err(SandboxError::system("write to standard input", errno)),
+    }
+}
+
+/// Reads more from the source; false at its end. A source that cannot be read has ended.
+fn refill(source: &OwnedFd, buffer: &mut Vec<u8>, offset: &mut usize) -> Result<bool, SandboxError> {
+    buffer.resize(CHUNK, 0);
+    *offset = 0;
+    let got = match nix::unistd::read(source, buffer) {
+        Ok(got) => got,
+        Err(Errno::EINTR | Errno::EAGAIN) => {
+            buffer.clear();
+            return Ok(true);
+        }
+        Err(Errno::EIO | Errno::EBADF) => 0,
+        Err(errno) => return Err(SandboxError::system("read the source of standard input", errno)),
+    };
+    buffer.truncate(got);
+    Ok(got > 0)
+}
+
+/// A description of the job's own: its offset, flags and locks are nobody else's.
+fn reopen(file: &File) -> Result<OwnedFd, SandboxError> {
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
+        .map_err(system("open the file for standard input"))
+}
+
+fn dev_null() -> Result<OwnedFd, SandboxError> {
+    open(c"/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).map_err(system("open /dev/null"))
+}
+
+/// Taking standard output or standard error.
+#[derive(Debug)]
+pub(crate) struct Outlet {
+    pipe: Option<OwnedFd>,
+    destination: Destination,
+}
+
+#[derive(Debug)]
+enum Destination {
+    Discard,
+    Keep { kept: Vec<u8>, most: usize, truncated: bool },
+    Sink(SinkThread),
+}
+
+/// What one read brought.
+pub(crate) enum Taken {
+    /// So many bytes.
+    Bytes(u64),
+    /// Nothing at the moment.
+    Nothing,
+    /// The end: nobody holds the other side any more.
+    End,
+}
+
+impl Outlet {
+    /// Our side and the job's descriptor.
+    pub(crate) fn open(stdio: &Stdio) -> Result<(Self, OwnedFd), SandboxError> {
+        let destination = match &stdio.0 {
+            Stream::Null => Destination::Discard,
+            Stream::Capture(size) => {
+                let most = usize::try_from(size.get()).unwrap_or(usize::MAX);
+                Destination::Keep { kept: Vec::new(), most, truncated: false }
+            }
+            Stream::Sink(writer) => Destination::Sink(SinkThread::new(Arc::clone(writer))?),
+            Stream::File(_) | Stream::Pump(_) | Stream::Bytes(_) => {
+                return Err(SandboxError::BadCommand { what: "output (it cannot be an input)" });
+            }
+        };
+        let (read, write) = pipe()?;
+        set_nonblocking(&read)?;
+        Ok((Self { pipe: Some(read), destination }, write))
+    }
+
+    /// What to wait for: the pipe, or room in a sink that is behind.
+    pub(crate) fn interest(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
+        let pipe = self.pipe.as_ref()?;
+        match &self.destination {
+            Destination::Sink(sink) if sink.is_full() => Some((sink.room(), PollFlags::POLLIN)),
+            Destination::Sink(_) | Destination::Discard | Destination::Keep { .. } => {
+                Some((pipe.as_fd(), PollFlags::POLLIN))
+            }
+        }
+    }
+
+    /// Reads once without blocking and passes on at most `allowed` of what came.
+    pub(crate) fn advance(&mut self, buffer: &mut [u8], allowed: u64) -> Result<Taken, SandboxError> {
+        let Some(pipe) = &self.pipe else { return Ok(Taken::End) };
+        if let Destination::Sink(sink) = &self.destination
+            && !sink.has_room()
+        {
+            return Ok(Taken::Nothing);
+        }
+        let got = match nix::unistd::read(pipe, buffer) {
+            Ok(0) => {
+                self.pipe = None;
+                return Ok(Taken::End);
+            }
+            Ok(got) => got,
+            Err(Errno::EAGAIN | Errno::EINTR) => return Ok(Taken::Nothing),
+            Err(errno) => return Err(SandboxError::system("read the job's output", errno)),
+        };
+        let passed = got.min(usize::try_from(allowed).unwrap_or(usize::MAX));
+        self.destination.take(buffer.get(..passed).unwrap_or_default());
+        Ok(Taken::Bytes(got as u64))
+    }
+
+    /// Waits until a sink that is behind has room; false when nothing is behind.
+    pub(crate) fn wait_for_room(&self) -> Result<bool, SandboxError> {
+        let Destination::Sink(sink) = &self.destination else { return Ok(false) };
+        if self.pipe.is_none() || !sink.is_full() {
+            return Ok(false);
+        }
+        let mut fds = [PollFd::new(sink.room(), PollFlags::POLLIN)];
+        match poll(&mut fds, PollTimeout::NONE) {
+            Ok(_) | Err(Errno::EINTR) => Ok(true),
+            Err(errno) => Err(SandboxError::system("wait for a writer", errno)),
+        }
+    }
+
+    /// Waits until a sink has written everything, and gives what was kept.
+    pub(crate) fn finish(self) -> (Vec<u8>, bool) {
+        match self.destination {
+            Destination::Discard => (Vec::new(), false),
+            Destination::Keep { kept, truncated, .. } => (kept, truncated),
+            Destination::Sink(sink) => {
+                sink.finish();
+                (Vec::new(), false)
+            }
+        }
+    }
+}
+
+impl Destination {
+    fn take(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Discard => {}
+            Self::Keep { kept, most, truncated } => {
+                let room = most.saturating_sub(kept.len()).min(bytes.len());
+                kept.extend_from_slice(bytes.get(..room).unwrap_or_default());
+                *truncated |= room < bytes.len();
+            }
+            Self::Sink(sink) => sink.send(bytes),
+        }
+    }
+}
+
+/// The size of the buffer that [`Outlet::advance`] wants.
+pub(crate) fn buffer() -> Vec<u8> {
+    vec![0; CHUNK]
+}
+
+/// The most a command may still write under its output limit.
+pub(crate) fn allowance(limit: Bytes, written: u64) -> u64 {
+    limit.get().saturating_sub(written)
+}

@@ -1,0 +1,395 @@
+//! Watching one command from the moment it gets its order until its first process has ended.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use dayfly_jobs::{CpuTime, Limit, Limits, StartFailure};
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::time::TimeSpec;
+
+use super::budget;
+use super::classify::{KillReason, start_failure};
+use super::report::{self, Report};
+use super::shape::Shape;
+use super::spawn::{self, Parked};
+use super::streams::{self, Input, Outlet, Taken};
+use crate::cgroup::Group;
+use crate::sys::pidfd::{self, End};
+use crate::sys::seccomp;
+use crate::{Cancel, SandboxError, SetupStage};
+
+/// CPU time that counts as progress against an idle limit.
+const PROGRESS: CpuTime = CpuTime::millis(1);
+
+/// What a supervisor watches and what it may do.
+pub(crate) struct Watch<'a> {
+    pub shape: &'a Shape,
+    pub limits: &'a Limits,
+    pub cancel: &'a Cancel,
+    pub init: BorrowedFd<'a>,
+    pub parked: &'a Parked,
+    pub group: Option<&'a dyn Group>,
+    /// CPU time the group had used before the command.
+    pub baseline: CpuTime,
+    /// How many processors the command can use at once.
+    pub processors: u32,
+    /// Whether the whole jail ends with this command.
+    pub last: bool,
+    pub input: Input,
+    pub stdout: Outlet,
+    pub stderr: Outlet,
+}
+
+/// What was observed.
+#[derive(Debug)]
+pub(crate) struct Observed {
+    pub end: End,
+    pub killed: Option<KillReason>,
+    /// Set when the program never ran.
+    pub not_started: Option<StartFailure>,
+    pub started: Instant,
+    pub ended: Instant,
+    pub input_bytes: u64,
+    pub output_bytes: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Init,
+    Job,
+    Report,
+    Listener,
+    Cancel,
+    OutOfMemory,
+    Input,
+    Stdout,
+    Stderr,
+}
+
+/// A watch in progress.
+pub(crate) struct Supervisor<'a> {
+    watch: Watch<'a>,
+    listener: Option<OwnedFd>,
+    filtered: bool,
+    /// Whether the program runs (or has run).
+    executed: bool,
+    not_started: Option<StartFailure>,
+    /// When it was told what to run, and when we saw the program begin.
+    ordered: Instant,
+    started: Instant,
+    next_look: Instant,
+    progress: Progress,
+    killed: Option<KillReason>,
+    input_bytes: u64,
+    output_bytes: u64,
+    buffer: Vec<u8>,
+}
+
+/// When the command last did something.
+struct Progress {
+    at: Instant,
+    cpu: CpuTime,
+    bytes: u64,
+}
+
+impl<'a> Supervisor<'a> {
+    pub(crate) fn new(watch: Watch<'a>, now: Instant) -> Self {
+        let first = budget::next_look(watch.limits.cpu_time, CpuTime::default(), watch.processors);
+        Self {
+            listener: None,
+            filtered: false,
+            executed: false,
+            not_started: None,
+            ordered: now,
+            started: now,
+            next_look: now + first.unwrap_or_default(),
+            progress: Progress { at: now, cpu: CpuTime::default(), bytes: 0 },
+            killed: None,
+            input_bytes: 0,
+            output_bytes: 0,
+            buffer: streams::buffer(),
+            watch,
+        }
+    }
+
+    /// Runs until the first process has ended; gives what was observed and the two outlets.
+    pub(crate) fn run(mut self) -> Result<(Observed, Outlet, Outlet), SandboxError> {
+        let (end, ended) = loop {
+            let ready = self.wait()?;
+            // Before the job's own end: when init dies the job dies of it.
+            if ready.contains(&Source::Init) && self.killed.is_none() {
+                return Err(SandboxError::InitLost);
+            }
+            for source in &ready {
+                self.handle(*source)?;
+            }
+            self.check_time()?;
+            if ready.contains(&Source::Job)
+                && let Some(end) = self.reap()?
+            {
+                break (end, Instant::now());
+            }
+        };
+        self.hear_out_report()?;
+        if self.started > ended {
+            // It was over before we saw it begin.
+            self.started = self.ordered;
+        }
+        self.after_end()?;
+        let observed = Observed {
+            end,
+            killed: self.killed,
+            not_started: self.not_started,
+            started: self.started,
+            ended,
+            input_bytes: self.input_bytes,
+            output_bytes: self.output_bytes,
+        };
+        Ok((observed, self.watch.stdout, self.watch.stderr))
+    }
+
+    /// Sleeps until something happens or is due, and tells what happened.
+    fn wait(&self) -> Result<Vec<Source>, SandboxError> {
+        let sources = self.sources();
+        let mut fds: Vec<_> = sources.iter().map(|(_, fd, flags)| PollFd::new(*fd, *flags)).collect();
+        let timeout = self.deadline().saturating_duration_since(Instant::now());
+        match ppoll(&mut fds, Some(TimeSpec::from_duration(timeout)), None) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(SandboxError::system("wait for the job", errno)),
+        }
+        let is_ready = |fd: &PollFd<'_>| fd.revents().is_some_and(|events| !events.is_empty());
+        Ok(sources.iter().zip(&fds).filter(|(_, fd)| is_ready(fd)).map(|((source, ..), _)| *source).collect())
+    }
+
+    fn sources(&self) -> Vec<(Source, BorrowedFd<'_>, PollFlags)> {
+        let watch = &self.watch;
+        let always = PollFlags::POLLIN;
+        let mut sources =
+            vec![(Source::Init, watch.init, always), (Source::Job, watch.parked.child.pidfd.as_fd(), always)];
+        if !self.executed && self.not_started.is_none() {
+            sources.push((Source::Report, watch.parked.report.as_fd(), always));
+        }
+        let listener = self.listener.as_ref().map(|fd| (Source::Listener, fd.as_fd(), always));
+        let cancel = watch.cancel.descriptor().map(|fd| (Source::Cancel, fd, always));
+        let memory = watch.group.and_then(Group::oom_event).map(|fd| (Source::OutOfMemory, fd, always));
+        // Once we have killed, these have nothing more to say, but would stay readable.
+        let alive = self.killed.is_none();
+        sources.extend([listener, cancel, memory].into_iter().flatten().filter(|_| alive));
+        let streams = [
+            (Source::Input, watch.input.interest()),
+            (Source::Stdout, watch.stdout.interest()),
+            (Source::Stderr, watch.stderr.interest()),
+        ];
+        sources.extend(streams.into_iter().filter_map(|(source, interest)| {
+            interest.filter(|_| alive).map(|(fd, flags)| (source, fd, flags))
+        }));
+        sources
+    }
+
+    /// When something is due even if nothing happens.
+    fn deadline(&self) -> Instant {
+        let limits = self.watch.limits;
+        if self.killed.is_some() {
+            return Instant::now() + Duration::from_secs(1);
+        }
+        let wall = self.started + limits.wall_time.as_duration();
+        let idle = limits.idle_time.map(|idle| self.progress.at + idle.as_duration());
+        let cpu = self.watch.group.map(|_| self.next_look);
+        [Some(wall), idle, cpu].into_iter().flatten().min().unwrap_or(wall)
+    }
+
+    fn handle(&mut self, source: Source) -> Result<(), SandboxError> {
+        match source {
+            Source::Init | Source::Job => Ok(()),
+            Source::Report => self.hear_report(),
+            Source::Listener => self.hear_filter(),
+            Source::Cancel => self.kill(KillReason::Cancelled),
+            Source::OutOfMemory => self.kill(KillReason::Limit(Limit::Memory)),
+            Source::Input => {
+                self.input_bytes += self.watch.input.advance()?;
+                Ok(())
+            }
+            Source::Stdout | Source::Stderr => self.read_output(source).map(drop),
+        }
+    }
+
+    fn hear_report(&mut self) -> Result<(), SandboxError> {
+        let report = report::receive(self.watch.parked.report.as_fd())
+            .map_err(|errno| SandboxError::system("hear from the command's process", errno))?;
+        match report {
+            Report::Filtered(listener) => {
+                self.listener = Some(listener);
+                self.filtered = true;
+                Ok(())
+            }
+            Report::Closed if self.filtered => {
+                self.executed = true;
+                self.started = Instant::now();
+                self.progress.at = self.started;
+                Ok(())
+            }
+            // It died on the way; the job's end and the counters say of what.
+            Report::Closed => self.died_early(),
+            Report::Failed(failure) => {
+                self.not_started = match failure.stage {
+                    SetupStage::Exec => start_failure(failure.errno),
+                    SetupStage::Workdir => Some(StartFailure::BadWorkdir),
+                    _ => None,
+                };
+                match self.not_started {
+                    Some(_) => Ok(()),
+                    None => Err(spawn::setup_error(self.watch.shape, failure)),
+                }
+            }
+            Report::Ready(..) | Report::Born(_) | Report::Parked => Err(SandboxError::CommandLost),
+        }
+    }
+
+    /// Only running out of memory explains the death of our own process before its program started.
+    fn died_early(&mut self) -> Result<(), SandboxError> {
+        let starved = match self.watch.group {
+            Some(group) => group.stats()?.oom_kills > 0,
+            None => false,
+        };
+        if !starved && self.killed.is_none() {
+            return Err(SandboxError::CommandLost);
+        }
+        self.executed = true;
+        Ok(())
+    }
+
+    fn hear_filter(&mut self) -> Result<(), SandboxError> {
+        let Some(listener) = &self.listener else { return Ok(()) };
+        match seccomp::receive(listener.as_fd()) {
+            Ok(Some(call)) => {
+                let name = dayfly_policies::syscall_name(call.arch, call.number);
+                self.kill(KillReason::Forbidden(name))
+            }
+            Ok(None) => {
+                // Nobody is left who could make a call.
+                if is_hung_up(listener.as_fd()) {
+                    self.listener = None;
+                }
+                Ok(())
+            }
+            Err(errno) => Err(SandboxError::system("hear from the system call filter", errno)),
+        }
+    }
+
+    /// Reads once from an outlet; kills the command when it has written too much.
+    fn read_output(&mut self, source: Source) -> Result<bool, SandboxError> {
+        let limit = self.watch.limits.output;
+        let allowed = streams::allowance(limit, self.output_bytes);
+        let outlet = if source == Source::Stdout { &mut self.watch.stdout } else { &mut self.watch.stderr };
+        let Taken::Bytes(count) = outlet.advance(&mut self.buffer, allowed)? else { return Ok(false) };
+        self.output_bytes += count;
+        if self.output_bytes > limit.get() {
+            self.kill(KillReason::Limit(Limit::Output))?;
+        }
+        Ok(true)
+    }
+
+    /// Kills what is over a time limit and plans the next look.
+    fn check_time(&mut self) -> Result<(), SandboxError> {
+        let now = Instant::now();
+        if self.killed.is_some() || now < self.deadline() {
+            return Ok(());
+        }
+        if now >= self.started + self.watch.limits.wall_time.as_duration() {
+            return self.kill(KillReason::Limit(Limit::WallTime));
+        }
+        let used = self.cpu_used()?;
+        match budget::next_look(self.watch.limits.cpu_time, used, self.watch.processors) {
+            Some(wait) => self.next_look = now + wait,
+            None if self.watch.shape.waived.contains(&Limit::CpuTime) => {
+                self.next_look = now + Duration::from_secs(1);
+            }
+            None => return self.kill(KillReason::Limit(Limit::CpuTime)),
+        }
+        self.check_progress(now, used)
+    }
+
+    fn check_progress(&mut self, now: Instant, cpu: CpuTime) -> Result<(), SandboxError> {
+        let bytes = self.input_bytes + self.output_bytes;
+        if cpu.saturating_sub(self.progress.cpu) >= PROGRESS || bytes > self.progress.bytes {
+            self.progress = Progress { at: now, cpu, bytes };
+        }
+        match self.watch.limits.idle_time {
+            Some(idle) if now >= self.progress.at + idle.as_duration() => {
+                self.kill(KillReason::Limit(Limit::IdleTime))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn cpu_used(&self) -> Result<CpuTime, SandboxError> {
+        match self.watch.group {
+            Some(group) => Ok(group.cpu_time()?.saturating_sub(self.watch.baseline)),
+            None => Ok(CpuTime::default()),
+        }
+    }
+
+    /// Kills the command, for the first reason that is given.
+    fn kill(&mut self, reason: KillReason) -> Result<(), SandboxError> {
+        if self.killed.is_some() {
+            return Ok(());
+        }
+        self.killed = Some(reason);
+        match self.watch.group {
+            Some(group) if !self.watch.last => Ok(group.kill()?),
+            // The end of the PID namespace takes everything with it.
+            _ => pidfd::kill(self.watch.init).map_err(|errno| SandboxError::system("kill the job", errno)),
+        }
+    }
+
+    fn reap(&self) -> Result<Option<End>, SandboxError> {
+        pidfd::try_wait(self.watch.parked.child.pidfd.as_fd())
+            .map_err(|errno| SandboxError::system("wait for the job", errno))
+    }
+
+    /// The first process is gone. Ends the rest if the jail ends with it, and reads what is still in the
+    /// pipes: all that was written before, but not what survivors may go on writing.
+    fn after_end(&mut self) -> Result<(), SandboxError> {
+        // A call that was stopped just before the end counts; so does a report about a failed exec.
+        if self.watch.last && self.killed.is_none() {
+            pidfd::kill(self.watch.init).map_err(|errno| SandboxError::system("end the jail", errno))?;
+        }
+        for source in [Source::Stdout, Source::Stderr] {
+            self.drain(source)?;
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self, source: Source) -> Result<(), SandboxError> {
+        let before = self.output_bytes;
+        while self.output_bytes - before < MOST_DRAINED {
+            if self.read_output(source)? {
+                continue;
+            }
+            let outlet = if source == Source::Stdout { &self.watch.stdout } else { &self.watch.stderr };
+            if !outlet.wait_for_room()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What the command's process said before it ended may still be unread.
+    fn hear_out_report(&mut self) -> Result<(), SandboxError> {
+        while !self.executed && self.not_started.is_none() {
+            self.hear_report()?;
+        }
+        Ok(())
+    }
+}
+
+/// Bytes read from one pipe after the end: more than any pipe holds, less than survivors could write.
+const MOST_DRAINED: u64 = 4 << 20;
+
+fn is_hung_up(fd: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
+    let asked = nix::poll::poll(&mut fds, nix::poll::PollTimeout::ZERO);
+    let [fd] = fds;
+    asked.is_ok() && fd.revents().is_some_and(|events| events.contains(PollFlags::POLLHUP))
+}

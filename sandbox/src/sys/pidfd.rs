@@ -1,0 +1,74 @@
+//! Processes held by descriptor: waiting for them and killing them without their number.
+
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use nix::errno::Errno;
+
+use super::fd::adopt;
+use super::syscall;
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It called `exit` with this status.
+    Exited(u8),
+    /// This signal ended it.
+    Killed(u8),
+}
+
+/// A descriptor of a process. The caller must know that `pid` cannot have been given to another process:
+/// it is a child nobody has waited for.
+pub(crate) fn open(pid: libc::pid_t) -> nix::Result<OwnedFd> {
+    // SAFETY: takes no pointers.
+    adopt(unsafe { syscall!(libc::SYS_pidfd_open, pid, 0) }?)
+}
+
+/// Kills the process; it being gone already is fine.
+pub(crate) fn kill(pidfd: BorrowedFd<'_>) -> nix::Result<()> {
+    let no_info = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: a null siginfo makes the kernel fill it as kill(2) would.
+    let sent = unsafe { syscall!(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), libc::SIGKILL, no_info, 0) };
+    match sent {
+        Err(Errno::ESRCH) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+/// Waits for a child to end and removes it from the process table.
+pub(crate) fn wait(pidfd: BorrowedFd<'_>) -> nix::Result<End> {
+    loop {
+        match wait_with(pidfd, 0) {
+            Ok(Some(end)) => return Ok(end),
+            Ok(None) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+}
+
+/// The same without blocking: `None` while the child lives.
+pub(crate) fn try_wait(pidfd: BorrowedFd<'_>) -> nix::Result<Option<End>> {
+    wait_with(pidfd, libc::WNOHANG)
+}
+
+fn wait_with(pidfd: BorrowedFd<'_>, options: libc::c_int) -> nix::Result<Option<End>> {
+    // SAFETY: siginfo_t is plain data for which all zeroes is a valid value.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let id = pidfd.as_raw_fd().unsigned_abs();
+    // Children of ours send no signal at their end, which makes them "clone" children: __WALL finds them.
+    let options = libc::WEXITED | libc::__WALL | options;
+    // SAFETY: `info` is a writable siginfo_t that outlives the call.
+    Errno::result(unsafe { libc::waitid(libc::P_PIDFD, id, &raw mut info, options) })?;
+    // SAFETY: after a successful waitid the fields of the SIGCHLD variant are set, or all zero.
+    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    if pid == 0 {
+        return Ok(None);
+    }
+    let status = u8::try_from(status & 0xff).map_err(|_| Errno::EOVERFLOW)?;
+    Ok(Some(if info.si_code == libc::CLD_EXITED { End::Exited(status) } else { End::Killed(status & 0x7f) }))
+}
+
+/// Moves the caller into namespaces of the process.
+pub(crate) fn enter_namespaces(pidfd: BorrowedFd<'_>, flags: libc::c_int) -> nix::Result<()> {
+    // SAFETY: takes no pointers. The caller has one thread, as joining a user namespace demands.
+    Errno::result(unsafe { libc::setns(pidfd.as_raw_fd(), flags) }).map(drop)
+}
