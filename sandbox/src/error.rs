@@ -28,7 +28,7 @@ pub enum SandboxError {
     Slot(#[from] crate::SlotError),
     /// The policy does not allow what the job asks for.
     #[error(transparent)]
-    Policy(#[from] dayfly_policies::PolicyError),
+    Policy(Box<dayfly_policies::PolicyError>),
     /// The policy does not allow this network.
     #[error("the policy {policy} does not allow the network {network}; choose another policy")]
     NetworkRefused {
@@ -140,6 +140,12 @@ impl SandboxError {
             _ => "see dayfly doctor",
         };
         Self::Namespaces { errno, fix }
+    }
+}
+
+impl From<dayfly_policies::PolicyError> for SandboxError {
+    fn from(error: dayfly_policies::PolicyError) -> Self {
+        Self::Policy(Box::new(error))
     }
 }
 

@@ -20,7 +20,7 @@ pub use cancel::Cancel;
 pub use cgroup::{CgroupError, Layout};
 pub use command::{Command, Stdio};
 pub use error::SandboxError;
-pub use jail::{Jail, JailBackend, JailBuilder};
+pub use jail::{Jail, JailBackend, JailBuilder, Pool};
 pub use slot::SlotError;
 pub use spec::{Access, Bind, Network, Root, SandboxSpec, Toolchain};
 pub use stage::SetupStage;

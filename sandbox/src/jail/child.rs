@@ -4,7 +4,7 @@
 //! why it stands where it stands.
 
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use dayfly_policies::REPORT_FD;
 use nix::errno::Errno;
@@ -231,7 +231,7 @@ fn install_filter(filter: &[libc::sock_filter], report: BorrowedFd<'_>) -> Resul
     let listener = unsafe { seccomp::install(filter.as_ptr(), len) }.stage(SetupStage::Seccomp)?;
     report::send_filtered(report, listener.as_raw_fd()).stage(SetupStage::Seccomp)?;
     // Closed by exec: every policy allows execve, but not every policy need allow close.
-    std::mem::forget(listener);
+    let _kept = listener.into_raw_fd();
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 //! is there for. The job cannot see, signal or trace it.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
@@ -219,7 +219,7 @@ fn settle(control: BorrowedFd<'_>, folders: [OwnedFd; 2]) -> Result<(), Failure>
     process::hide().stage(SetupStage::Harden)?;
     report::send_ready(control, folders.each_ref().map(AsRawFd::as_raw_fd)).stage(SetupStage::Harden)?;
     // Closed with all the rest, and must not be closed twice.
-    std::mem::forget(folders);
+    let _closed_below = folders.map(IntoRawFd::into_raw_fd);
     fd::place(control.as_raw_fd(), CONTROL, true).stage(SetupStage::Harden)?;
     fd::close_from(1).stage(SetupStage::Harden)
 }

@@ -8,8 +8,12 @@ mod child;
 mod classify;
 mod identity;
 mod init;
+mod measure;
+mod next;
 mod order;
 mod plan;
+mod pool;
+mod receipt;
 mod report;
 mod root;
 mod sandbox;
@@ -26,6 +30,7 @@ use std::sync::Arc;
 use dayfly_jobs::{Limit, Outcome};
 use dayfly_policies::Policy;
 
+pub use self::pool::Pool;
 use self::sandbox::JailSandbox;
 use self::shape::Shape;
 use crate::cgroup::{self, Wants};
@@ -94,7 +99,7 @@ impl Jail {
     /// # Errors
     /// A limit that is not waived cannot be enforced.
     pub fn receipt(&self, limits: &dayfly_jobs::Limits) -> Result<dayfly_jobs::Receipt, SandboxError> {
-        sandbox::receipt(&self.shape, &self.slots, limits)
+        receipt::receipt(&self.shape, &self.slots, limits)
     }
 
     /// Every step of building the root, one in a line, for people.

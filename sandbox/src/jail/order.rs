@@ -196,7 +196,9 @@ fn pointers(strings: &mut Strings, count: u64) -> nix::Result<*const *const libc
     for i in 0..count {
         let string = strings.next().ok_or(Errno::EBADMSG)?;
         // SAFETY: the mapping has room for `count + 1` pointers and `i` is below `count`.
-        unsafe { array.add(i).write(string.as_ptr()) };
+        let slot = unsafe { array.add(i) };
+        // SAFETY: `slot` is inside the mapping, aligned because the mapping is, and nobody else's.
+        unsafe { slot.write(string.as_ptr()) };
     }
     Ok(array.as_ptr().cast_const().cast())
 }

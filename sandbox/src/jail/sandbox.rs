@@ -1,31 +1,23 @@
 //! One living jail: made, used for commands one after another, removed.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use dayfly_jobs::{
-    Bytes, CpuTime, Cpus, Enforcement, Limit, Limits, Outcome, Output, Receipt, Termination, Timings, Usage,
-    WallTime,
-};
-use nix::sys::statvfs::fstatvfs;
+use dayfly_jobs::{CpuTime, Limits, Outcome, Termination, Usage};
 
 use super::classify::{Facts, HostFault, classify};
 use super::identity::Identity;
-use super::order;
+use super::next::{Next, Stage};
 use super::shape::Shape;
-use super::spawn::{self, Built, Courier, Init, Parked};
+use super::spawn::{self, Built, Init, Parked};
 use super::streams::{Input, Outlet};
 use super::supervise::{Observed, Supervisor, Watch};
+use super::{measure, order, receipt};
 use crate::cgroup::{Group, GroupStats, Wants};
 use crate::slot::{Slot, Slots, UIDS_PER_SLOT};
 use crate::sys::message;
 use crate::{Cancel, Command, Sandbox, SandboxError};
-
-/// Below this no program can be executed.
-const LEAST_MEMORY: Bytes = Bytes::mib(1);
-/// The folders of the writable tree and a few files.
-const LEAST_INODES: u64 = 16;
 
 /// A jail and everything that must go when it goes, in the order it must go.
 #[derive(Debug)]
@@ -35,27 +27,15 @@ pub(crate) struct JailSandbox {
     built: Built,
     /// The process of the next command, while it is being made or waits.
     next: Option<Next>,
-    /// Groups of finished commands; background processes may live in them.
-    groups: Vec<Box<dyn Group>>,
+    /// The group of the present command.
+    group: Option<Box<dyn Group>>,
+    /// Groups of finished commands with background processes in them.
+    lingering: Vec<Box<dyn Group>>,
     /// `None` when the jail has ended.
     init: Option<Init>,
     slot: Slot,
     /// When making it began, until the first command has started.
     born: Option<Instant>,
-}
-
-/// The process of a command that is not known yet, and its group.
-#[derive(Debug)]
-struct Next {
-    group: Option<Box<dyn Group>>,
-    wants: Wants,
-    stage: Stage,
-}
-
-#[derive(Debug)]
-enum Stage {
-    Coming(Courier),
-    Here(Parked),
 }
 
 impl JailSandbox {
@@ -65,7 +45,7 @@ impl JailSandbox {
         let slot = slots.acquire()?;
         let identity = identity_of(&slot);
         let init = spawn::start_init(shape, identity)?;
-        let next = match start_next(shape, &slot, &init, identity, wants) {
+        let next = match Next::start(shape, &slot, &init, identity, wants) {
             Ok(next) => next,
             Err(error) => {
                 spawn::end(init);
@@ -78,7 +58,8 @@ impl JailSandbox {
                 identity,
                 built,
                 next: Some(next),
-                groups: Vec::new(),
+                group: None,
+                lingering: Vec::new(),
                 init: Some(init),
                 slot,
                 born: Some(born),
@@ -93,9 +74,13 @@ impl JailSandbox {
 
     /// Waits until the next command's process waits for its command.
     pub(crate) fn prepare(&mut self) -> Result<(), SandboxError> {
-        let wants = self.next.as_ref().map_or_else(Wants::default, |next| next.wants);
-        let next = self.take_next(wants)?;
-        self.next = Some(next);
+        if let Some(next) = self.next.take() {
+            let wants = next.wants;
+            let (parked, group) = next.settle(&self.shape)?;
+            self.next = Some(Next { group, wants, stage: Stage::Here(parked) });
+        }
+        // Waiting in a pool is not part of making it.
+        self.born = None;
         Ok(())
     }
 
@@ -118,8 +103,8 @@ impl JailSandbox {
         Ok(outcome)
     }
 
-    /// A parked process with a group that has what these limits want.
-    fn take_next(&mut self, wants: Wants) -> Result<Next, SandboxError> {
+    /// A parked process. Its group, which has what these limits want, becomes the present one.
+    fn take_parked(&mut self, wants: Wants) -> Result<Parked, SandboxError> {
         let init = self.init.as_ref().ok_or(SandboxError::Ended)?;
         let next = match self.next.take() {
             Some(next) if next.wants.covers(wants) => next,
@@ -127,38 +112,38 @@ impl JailSandbox {
                 if let Some(unfit) = other {
                     unfit.discard(&self.shape);
                 }
-                let next = start_next(&self.shape, &self.slot, init, self.identity, wants)?;
+                let next = Next::start(&self.shape, &self.slot, init, self.identity, wants)?;
                 next.send_in()?;
                 next
             }
         };
-        next.settle(&self.shape)
+        let (parked, group) = next.settle(&self.shape)?;
+        self.group = group;
+        Ok(parked)
     }
 
     fn execute(&mut self, command: &Command, cancel: &Cancel, last: bool) -> Result<Outcome, SandboxError> {
         let start = self.born.take().unwrap_or_else(Instant::now);
         let limits = &command.limits;
-        check_limits(&self.shape, limits)?;
+        receipt::check(&self.shape, limits)?;
         let order = order::write(command)?;
         let (input, stdin) = Input::open(&command.stdin)?;
         let (stdout, stdout_end) = Outlet::open(&command.stdout)?;
         let (stderr, stderr_end) = Outlet::open(&command.stderr)?;
-        let Next { mut group, stage, .. } = self.take_next(Wants::of(limits))?;
-        let Stage::Here(parked) = stage else { return Err(SandboxError::CommandLost) };
-        let job = Job { parked: &parked, done: false };
-        let receipt = full_receipt(&self.shape, limits, group.as_deref_mut())?;
-        let baseline = group.as_deref().map_or(Ok(CpuTime::default()), Group::cpu_time)?;
-        send_order(&parked, &order, [&stdin, &stdout_end, &stderr_end])?;
+        let job = Job { parked: self.take_parked(Wants::of(limits))?, reaped: false };
+        let enforced_by = receipt::enforce(&self.shape, limits, self.group.as_deref_mut())?;
+        let baseline = self.group.as_deref().map_or(Ok(CpuTime::default()), Group::cpu_time)?;
+        send_order(&job.parked, &order, [&stdin, &stdout_end, &stderr_end])?;
         drop((order, stdin, stdout_end, stderr_end));
         let watch = Watch {
             shape: &self.shape,
             limits,
             cancel,
             init: self.init.as_ref().ok_or(SandboxError::Ended)?.pidfd(),
-            parked: &parked,
-            group: group.as_deref(),
+            parked: &job.parked,
+            group: self.group.as_deref(),
             baseline,
-            processors: processors(limits),
+            processors: measure::processors(limits),
             last,
             input,
             stdout,
@@ -169,13 +154,23 @@ impl JailSandbox {
         if last {
             self.end();
         }
-        let stats = group.as_deref().map_or(Ok(GroupStats::default()), Group::stats)?;
-        self.groups.extend(group);
-        let usage = usage(&observed, &stats, baseline);
+        let stats = self.group.as_deref().map_or(Ok(GroupStats::default()), Group::stats)?;
+        let usage = measure::usage(&observed, &stats, baseline);
         let termination = self.judge(&observed, &usage, limits, &stats)?;
-        let timings = timings(start, &observed);
-        let output = collect(stdout, stderr);
-        Ok(Outcome { termination, usage, limits: limits.clone(), enforced_by: receipt, timings, output })
+        let timings = measure::timings(start, &observed);
+        let output = measure::collect(stdout, stderr);
+        self.retire_group(stats.populated)?;
+        Ok(Outcome { termination, usage, limits: limits.clone(), enforced_by, timings, output })
+    }
+
+    /// The group of a finished command: kept while background processes live in it.
+    fn retire_group(&mut self, populated: bool) -> Result<(), SandboxError> {
+        match self.group.take() {
+            Some(group) if populated => self.lingering.push(group),
+            Some(group) => group.remove()?,
+            None => {}
+        }
+        Ok(())
     }
 
     fn judge(
@@ -194,7 +189,7 @@ impl JailSandbox {
             usage,
             limits,
             memory_limit_hit: stats.memory_limit_hit,
-            full: full(&self.built.scratch)?,
+            full: measure::full(&self.built.scratch)?,
             waived: &self.shape.waived,
         };
         classify(&facts).map_err(|HostFault::OutOfMemory| SandboxError::HostOutOfMemory)
@@ -212,7 +207,8 @@ impl JailSandbox {
 
     fn remove(&mut self) -> Result<(), SandboxError> {
         self.end();
-        let results: Vec<_> = self.groups.drain(..).map(Group::remove).collect();
+        let groups = self.lingering.drain(..).chain(self.group.take());
+        let results: Vec<_> = groups.map(Group::remove).collect();
         Ok(results.into_iter().collect::<Result<(), _>>()?)
     }
 }
@@ -244,64 +240,23 @@ impl Drop for JailSandbox {
     }
 }
 
-impl Next {
-    fn send_in(&self) -> Result<(), SandboxError> {
-        match &self.stage {
-            Stage::Coming(courier) => spawn::send_in(courier),
-            Stage::Here(_) => Ok(()),
-        }
-    }
-
-    /// Waits until the process waits for its command.
-    fn settle(self, shape: &Shape) -> Result<Self, SandboxError> {
-        let Self { group, wants, stage } = self;
-        let parked = match stage {
-            Stage::Coming(courier) => spawn::await_parked(shape, courier),
-            Stage::Here(parked) => Ok(parked),
-        };
-        match parked {
-            Ok(parked) => Ok(Self { group, wants, stage: Stage::Here(parked) }),
-            Err(error) => {
-                drop_group(group);
-                Err(error)
-            }
-        }
-    }
-
-    /// Kills the process and removes the group.
-    fn discard(self, shape: &Shape) {
-        match self.stage {
-            Stage::Coming(courier) => spawn::recall(shape, courier),
-            Stage::Here(parked) => spawn::abandon(&parked),
-        }
-        drop_group(self.group);
-    }
-}
-
-/// Removes a group on a path where another error is on its way or nobody waits for one.
-fn drop_group(group: Option<Box<dyn Group>>) {
-    if let Some(Err(error)) = group.map(Group::remove) {
-        tracing::warn!(%error, "a cgroup is left for the sweep");
-    }
-}
-
 /// A command's process that must be reaped whatever happens, or init could never end.
-struct Job<'a> {
-    parked: &'a Parked,
-    done: bool,
+struct Job {
+    parked: Parked,
+    reaped: bool,
 }
 
-impl Job<'_> {
+impl Job {
     /// The supervisor has waited for it.
     fn reaped(mut self) {
-        self.done = true;
+        self.reaped = true;
     }
 }
 
-impl Drop for Job<'_> {
+impl Drop for Job {
     fn drop(&mut self) {
-        if !self.done {
-            spawn::abandon(self.parked);
+        if !self.reaped {
+            spawn::abandon(&self.parked);
         }
     }
 }
@@ -314,140 +269,10 @@ fn identity_of(slot: &Slot) -> Identity {
     }
 }
 
-fn start_next(
-    shape: &Shape,
-    slot: &Slot,
-    init: &Init,
-    identity: Identity,
-    wants: Wants,
-) -> Result<Next, SandboxError> {
-    let group = match &shape.driver {
-        Some(driver) => Some(driver.create(&slot.next_group(), wants)?),
-        None => None,
-    };
-    match spawn::start_courier(shape, init, identity, group.as_deref()) {
-        Ok(courier) => Ok(Next { group, wants, stage: Stage::Coming(courier) }),
-        Err(error) => {
-            drop_group(group);
-            Err(error)
-        }
-    }
-}
-
 fn send_order(parked: &Parked, order: &OwnedFd, streams: [&OwnedFd; 3]) -> Result<(), SandboxError> {
-    use std::os::fd::AsRawFd;
     let [stdin, stdout, stderr] = streams.map(AsRawFd::as_raw_fd);
     message::send(parked.report.as_fd(), b"!", &[order.as_raw_fd(), stdin, stdout, stderr])
         .map_err(|_| SandboxError::CommandLost)
-}
-
-fn check_limits(shape: &Shape, limits: &Limits) -> Result<(), SandboxError> {
-    dayfly_policies::resolve(&shape.policy, limits)?;
-    if limits.memory < LEAST_MEMORY {
-        return Err(SandboxError::TooSmall { limit: Limit::Memory, smallest: LEAST_MEMORY });
-    }
-    if limits.inodes.get() < LEAST_INODES {
-        return Err(SandboxError::TooSmall { limit: Limit::Inodes, smallest: Bytes::new(LEAST_INODES) });
-    }
-    Ok(())
-}
-
-/// What enforces each limit: the group, and the mechanisms every jail has.
-fn full_receipt(
-    shape: &Shape,
-    limits: &Limits,
-    group: Option<&mut (dyn Group + 'static)>,
-) -> Result<Receipt, SandboxError> {
-    let mut receipt = match group {
-        Some(group) => group.apply(limits, &shape.waived)?,
-        None => super::GROUP_LIMITS
-            .into_iter()
-            .map(|limit| (limit, Enforcement::Waived("no cgroup can be made here".into())))
-            .collect(),
-    };
-    if limits.cpus.is_none() {
-        receipt.remove(&Limit::Cpus);
-    }
-    let kernel = |text: &'static str| Enforcement::Kernel(text.into());
-    receipt.extend([
-        (Limit::WallTime, kernel("monotonic clock, then kill")),
-        (Limit::Output, kernel("counted at the pipe, then kill")),
-        (Limit::Disk, kernel("tmpfs size")),
-        (Limit::Inodes, kernel("tmpfs nr_inodes")),
-        (Limit::OpenFiles, kernel("RLIMIT_NOFILE")),
-        (Limit::Stack, kernel("RLIMIT_STACK")),
-        (Limit::FileSize, kernel("RLIMIT_FSIZE")),
-    ]);
-    if limits.idle_time.is_some() {
-        receipt.insert(Limit::IdleTime, kernel("CPU and byte counters on the monotonic clock, then kill"));
-    }
-    Ok(receipt)
-}
-
-/// The receipt of a command under these limits, found by setting them on a group that nothing enters.
-pub(crate) fn receipt(shape: &Shape, slots: &Slots, limits: &Limits) -> Result<Receipt, SandboxError> {
-    check_limits(shape, limits)?;
-    let slot = slots.acquire()?;
-    let Some(driver) = &shape.driver else { return full_receipt(shape, limits, None) };
-    let mut group = driver.create(&slot.next_group(), Wants::of(limits))?;
-    let receipt = full_receipt(shape, limits, Some(group.as_mut()));
-    group.remove()?;
-    receipt
-}
-
-/// How many processors a command can use at once.
-fn processors(limits: &Limits) -> u32 {
-    let all = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
-    match &limits.cpus {
-        None => all,
-        Some(Cpus::Millis(millis)) => millis.get().div_ceil(1000).min(all),
-        Some(Cpus::Pinned(set)) => u32::try_from(set.len()).unwrap_or(u32::MAX),
-    }
-}
-
-fn usage(observed: &Observed, stats: &GroupStats, baseline: CpuTime) -> Usage {
-    let wall: WallTime = observed.ended.saturating_duration_since(observed.started).into();
-    if observed.not_started.is_some() {
-        return Usage { wall_time: wall, ..Usage::default() };
-    }
-    Usage {
-        cpu_time: stats.cpu.saturating_sub(baseline),
-        user_time: stats.user,
-        system_time: stats.system.saturating_sub(baseline),
-        wall_time: wall,
-        peak_memory: stats.peak_memory.unwrap_or_default(),
-        peak_processes: stats.peak_processes,
-        refused_processes: stats.refused_processes,
-        input_bytes: observed.input_bytes,
-        output_bytes: observed.output_bytes,
-        oom_kills: stats.oom_kills,
-        throttled_time: stats.throttled,
-    }
-}
-
-fn timings(start: Instant, observed: &Observed) -> Timings {
-    Timings {
-        setup: observed.started.saturating_duration_since(start).into(),
-        run: observed.ended.saturating_duration_since(observed.started).into(),
-        teardown: Duration::ZERO.into(),
-    }
-}
-
-fn collect(stdout: Outlet, stderr: Outlet) -> Output {
-    let (stdout, cut_stdout) = stdout.finish();
-    let (stderr, cut_stderr) = stderr.finish();
-    Output { stdout, stderr, truncated: cut_stdout || cut_stderr }
-}
-
-/// Which part of the writable tree is used up.
-fn full(scratch: &OwnedFd) -> Result<Option<Limit>, SandboxError> {
-    let found =
-        fstatvfs(scratch).map_err(|errno| SandboxError::system("look at the writable tree", errno))?;
-    Ok(match (found.blocks_available(), found.files_available()) {
-        (0, _) => Some(Limit::Disk),
-        (_, 0) => Some(Limit::Inodes),
-        _ => None,
-    })
 }
 
 fn is_readable(fd: BorrowedFd<'_>) -> bool {

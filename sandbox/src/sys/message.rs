@@ -118,7 +118,9 @@ fn take_fds(header: &libc::msghdr) -> [Option<OwnedFd>; MAX_FDS] {
     let count = message.cmsg_len.saturating_sub(head) / size_of::<RawFd>();
     for (i, slot) in fds.iter_mut().enumerate().take(count) {
         // SAFETY: `i` is below the number of descriptors the kernel wrote there.
-        let fd = unsafe { data.add(i).read_unaligned() };
+        let place = unsafe { data.add(i) };
+        // SAFETY: as above; the place may be unaligned, which the read allows.
+        let fd = unsafe { place.read_unaligned() };
         // SAFETY: the kernel has just installed this descriptor for us.
         *slot = Some(unsafe { OwnedFd::from_raw_fd(fd) });
     }

@@ -59,7 +59,9 @@ fn wait_with(pidfd: BorrowedFd<'_>, options: libc::c_int) -> nix::Result<Option<
     // SAFETY: `info` is a writable siginfo_t that outlives the call.
     Errno::result(unsafe { libc::waitid(libc::P_PIDFD, id, &raw mut info, options) })?;
     // SAFETY: after a successful waitid the fields of the SIGCHLD variant are set, or all zero.
-    let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+    let pid = unsafe { info.si_pid() };
+    // SAFETY: as above.
+    let status = unsafe { info.si_status() };
     if pid == 0 {
         return Ok(None);
     }

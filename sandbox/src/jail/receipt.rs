@@ -1,0 +1,68 @@
+//! What enforces each limit, and whether a command's limits can be had at all.
+
+use dayfly_jobs::{Bytes, Enforcement, Limit, Limits, Receipt};
+
+use super::shape::Shape;
+use crate::SandboxError;
+use crate::cgroup::{Group, Wants};
+use crate::slot::Slots;
+
+/// Below this no program can be executed.
+const LEAST_MEMORY: Bytes = Bytes::mib(1);
+/// The folders of the writable tree and a few files.
+const LEAST_INODES: u64 = 16;
+
+/// Whether a command with these limits can be run at all.
+pub(crate) fn check(shape: &Shape, limits: &Limits) -> Result<(), SandboxError> {
+    dayfly_policies::resolve(&shape.policy, limits)?;
+    if limits.memory < LEAST_MEMORY {
+        return Err(SandboxError::TooSmall { limit: Limit::Memory, smallest: LEAST_MEMORY });
+    }
+    if limits.inodes.get() < LEAST_INODES {
+        return Err(SandboxError::TooSmall { limit: Limit::Inodes, smallest: Bytes::new(LEAST_INODES) });
+    }
+    Ok(())
+}
+
+/// Sets the limits on the group, and tells what enforces each: the group, and the mechanisms every jail has.
+pub(crate) fn enforce(
+    shape: &Shape,
+    limits: &Limits,
+    group: Option<&mut (dyn Group + 'static)>,
+) -> Result<Receipt, SandboxError> {
+    let mut receipt = match group {
+        Some(group) => group.apply(limits, &shape.waived)?,
+        None => super::GROUP_LIMITS
+            .into_iter()
+            .map(|limit| (limit, Enforcement::Waived("no cgroup can be made here".into())))
+            .collect(),
+    };
+    if limits.cpus.is_none() {
+        receipt.remove(&Limit::Cpus);
+    }
+    let kernel = |text: &'static str| Enforcement::Kernel(text.into());
+    receipt.extend([
+        (Limit::WallTime, kernel("monotonic clock, then kill")),
+        (Limit::Output, kernel("counted at the pipe, then kill")),
+        (Limit::Disk, kernel("tmpfs size")),
+        (Limit::Inodes, kernel("tmpfs nr_inodes")),
+        (Limit::OpenFiles, kernel("RLIMIT_NOFILE")),
+        (Limit::Stack, kernel("RLIMIT_STACK")),
+        (Limit::FileSize, kernel("RLIMIT_FSIZE")),
+    ]);
+    if limits.idle_time.is_some() {
+        receipt.insert(Limit::IdleTime, kernel("CPU and byte counters on the monotonic clock, then kill"));
+    }
+    Ok(receipt)
+}
+
+/// The receipt of a command under these limits, found by setting them on a group that nothing enters.
+pub(crate) fn receipt(shape: &Shape, slots: &Slots, limits: &Limits) -> Result<Receipt, SandboxError> {
+    check(shape, limits)?;
+    let slot = slots.acquire()?;
+    let Some(driver) = &shape.driver else { return enforce(shape, limits, None) };
+    let mut group = driver.create(&slot.next_group(), Wants::of(limits))?;
+    let receipt = enforce(shape, limits, Some(group.as_mut()));
+    group.remove()?;
+    receipt
+}
