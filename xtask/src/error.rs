@@ -24,7 +24,7 @@ pub(crate) enum Error {
     #[error("missing: {names}; {fix}")]
     Missing { names: String, fix: String },
     /// Installing was tried and these are still missing.
-    #[error("could not install {names}; install it by hand and start again")]
+    #[error("could not install {names}; install by hand and start again")]
     Install { names: String },
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]

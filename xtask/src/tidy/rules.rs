@@ -37,18 +37,26 @@ pub(super) fn check_source(source: &Source) -> Vec<Finding> {
         }
     }
     for attribute in &source.attributes {
-        match attribute.words.first().map(String::as_str) {
-            Some("ignore") => {
-                find(Some(attribute.line), "an ignored test; let it report a named skip instead")
-            }
-            Some("cfg_attr") if attribute.words.iter().any(|word| word == "ignore") => {
-                find(Some(attribute.line), "an ignored test; let it report a named skip instead");
-            }
-            Some("allow") => find(Some(attribute.line), "`allow`; write `#[expect(…, reason = \"…\")]`"),
-            _ => {}
+        if let Some(problem) = attribute_problem(&attribute.words) {
+            find(Some(attribute.line), problem);
         }
     }
     findings
+}
+
+/// How the reason of an ignored test starts that another test runs, in a process of its own.
+const RUN_BY_ANOTHER: &str = "\"run by ";
+
+fn attribute_problem(words: &[String]) -> Option<&'static str> {
+    let is = |at: usize, word: &str| words.get(at).is_some_and(|there| there == word);
+    let runs = words.get(1).is_some_and(|reason| reason.starts_with(RUN_BY_ANOTHER));
+    let hidden = is(0, "cfg_attr") && words.iter().any(|word| word == "ignore");
+    if hidden || (is(0, "ignore") && !runs) {
+        return Some(
+            "an ignored test; let it report a named skip instead, or move a measurement to the bench",
+        );
+    }
+    is(0, "allow").then_some("`allow`; write `#[expect(…, reason = \"…\")]`")
 }
 
 fn may_be_unsafe(file: &str) -> bool {
@@ -89,6 +97,8 @@ mod tests {
         assert_eq!(problems("a.rs", "//! Head.\nfn a() { todo!() }"), ["a.rs:2"]);
         assert_eq!(problems("a.rs", "//! Head.\nfn todo() { let todo = 1; }"), [""; 0]);
         assert_eq!(problems("a.rs", "//! Head.\n#[test]\n#[ignore]\nfn a() {}"), ["a.rs:3"]);
+        assert_eq!(problems("a.rs", "//! Head.\n#[test]\n#[ignore = \"slow\"]\nfn a() {}"), ["a.rs:3"]);
+        assert_eq!(problems("a.rs", "//! Head.\n#[test]\n#[ignore = \"run by b\"]\nfn a() {}"), [""; 0]);
         assert_eq!(problems("a.rs", "//! Head.\n#[cfg_attr(miri, ignore)]\nfn a() {}"), ["a.rs:2"]);
         assert_eq!(problems("a.rs", "//! Head.\n#[allow(dead_code)]\nfn a() {}"), ["a.rs:2"]);
         assert_eq!(problems("a.rs", "//! Head.\n#[expect(dead_code, reason = \"…\")]\nfn a() {}"), [""; 0]);

@@ -36,7 +36,7 @@ pub(super) struct Word {
     pub(super) calls_macro: bool,
 }
 
-/// `#[name …]`, with every identifier inside.
+/// `#[name …]`, with every identifier and every literal inside, as written.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Attribute {
     pub(super) line: usize,
@@ -102,17 +102,18 @@ fn attribute(rest: &[TokenTree]) -> Option<Attribute> {
     let rest = if is_punct(rest.first(), '!') { rest.get(1..)? } else { rest };
     let Some(TokenTree::Group(group)) = rest.first() else { return None };
     let mut words = Vec::new();
-    identifiers(group, &mut words);
+    words_of(group, &mut words);
     let is_code = group.delimiter() == Delimiter::Bracket && words.first().is_some_and(|word| word != "doc");
     is_code.then(|| Attribute { line: group.span_open().start().line, words })
 }
 
-fn identifiers(group: &Group, into: &mut Vec<String>) {
+fn words_of(group: &Group, into: &mut Vec<String>) {
     for token in group.stream() {
         match token {
             TokenTree::Ident(word) => into.push(word.to_string()),
-            TokenTree::Group(inner) => identifiers(&inner, into),
-            TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+            TokenTree::Literal(value) => into.push(value.to_string()),
+            TokenTree::Group(inner) => words_of(&inner, into),
+            TokenTree::Punct(_) => {}
         }
     }
 }
@@ -168,10 +169,11 @@ mod tests {
 
     #[test]
     fn attributes_are_found_with_what_is_in_them() {
-        let source = Source::read("x.rs", "/// Text.\n#[cfg_attr(miri, ignore)]\nfn a() {}\n").unwrap();
+        let source =
+            Source::read("x.rs", "/// Text.\n#[cfg_attr(miri, ignore = \"x\")]\nfn a() {}\n").unwrap();
         assert_eq!(source.attributes.len(), 1);
         assert_eq!(source.attributes[0].line, 2);
-        assert_eq!(source.attributes[0].words, ["cfg_attr", "miri", "ignore"]);
+        assert_eq!(source.attributes[0].words, ["cfg_attr", "miri", "ignore", "\"x\""]);
     }
 
     #[test]
