@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::SandboxError;
-use crate::cgroup::{self, GroupName};
+use crate::cgroup::{self, Driver, GroupName};
 use crate::slot::{SlotNumber, Slots};
 
 /// What a sweep did.
@@ -18,17 +18,17 @@ pub struct SweepReport {
     pub removed_parent: bool,
 }
 
-/// Kills and removes every group whose holder is dead. Sandboxes of the living are left alone.
+/// Kills and removes every group whose holder is dead. Sandboxes of the living are left alone. `parent` is the
+/// group that sandboxes were made below, if one was configured.
 ///
 /// # Errors
 /// Groups or locks cannot be read, or something cannot be removed; the rest has been removed even so.
-pub fn sweep() -> Result<SweepReport, SandboxError> {
-    sweep_below(None, &Slots::open_default()?)
+pub fn sweep(parent: Option<&Path>) -> Result<SweepReport, SandboxError> {
+    sweep_with(&*cgroup::detect(parent)?, &Slots::open_default()?)
 }
 
-/// The same below another parent group, with these locks.
-pub(crate) fn sweep_below(parent: Option<&Path>, slots: &Slots) -> Result<SweepReport, SandboxError> {
-    let driver = cgroup::detect(parent)?;
+/// The same with this driver and these locks.
+pub(crate) fn sweep_with(driver: &dyn Driver, slots: &Slots) -> Result<SweepReport, SandboxError> {
     let mut report = SweepReport::default();
     let mut failure = None;
     for (slot, groups) in by_slot(driver.groups()?) {
@@ -54,3 +54,6 @@ fn by_slot(groups: BTreeSet<GroupName>) -> BTreeMap<SlotNumber, Vec<GroupName>> 
     }
     slots
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ use dayfly_jobs::{Bytes, CpuTime, Cpus, Limit, Limits, Receipt, WallTime};
 
 pub(crate) use detect::detect;
 pub use error::CgroupError;
-pub(crate) use lack::Lack;
+pub(crate) use lack::{Facility, Lack};
 pub(crate) use name::GroupName;
 
 /// The version of the kernel interface.
@@ -182,4 +182,4 @@ pub(crate) struct GroupStats {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -17,7 +17,7 @@ use super::plan::Plan;
 use super::report::{self, Failure, InStage};
 use crate::SetupStage;
 use crate::cgroup::Entry;
-use crate::sys::clone::{CloneRequest, Cloned, clone3};
+use crate::sys::clone::{CloneRequest, Cloned, SharedNumber, clone3};
 use crate::sys::landlock::{Abi, Ruleset};
 use crate::sys::{caps, fd, message, mount, pidfd, process, seccomp};
 
@@ -26,10 +26,15 @@ pub(crate) struct Brief<'a> {
     pub plan: &'a Plan,
     /// The process that holds the jail's namespaces.
     pub init: BorrowedFd<'a>,
+    /// Its namespaces one by one, for those who may not join them through the process: without root, one that
+    /// cannot be traced cannot be joined.
+    pub namespaces: &'a [BorrowedFd<'a>],
     /// Our end of the socket to the supervisor; closes on exec.
     pub report: BorrowedFd<'a>,
     /// The descriptors needed, ascending; all others are closed first of all.
     pub keep: &'a [RawFd],
+    /// Where the number of the command's process is noted.
+    pub born: &'a SharedNumber,
     /// The command's cgroup, if it has one.
     pub group: Option<Entry<'a>>,
     /// The system call filter, as the kernel reads it.
@@ -69,19 +74,27 @@ fn deliver(brief: &Brief<'_>) -> Result<(), Failure> {
     if ready.len == 0 {
         process::exit_now(0);
     }
-    pidfd::enter_namespaces(brief.init, NAMESPACES).stage(SetupStage::Join)?;
+    join(brief).stage(SetupStage::Join)?;
     let cgroup = match brief.group {
         Some(Entry::V2(folder)) => Some(folder),
         Some(Entry::V1(_)) | None => None,
     };
     // The new process is in the PID namespace, which entering it does not do for ourselves. We still have
     // the host's user id, which is what the cgroup's owner check looks at.
-    let request = CloneRequest { flags: u64::from(libc::CLONE_PARENT.unsigned_abs()), cgroup };
+    let flags = u64::from(libc::CLONE_PARENT.unsigned_abs());
+    let request = CloneRequest { flags, cgroup, born: Some(brief.born) };
     // SAFETY: the child runs `command_process`, which keeps the rules of this file and does not return.
     match unsafe { clone3(&request) }.stage(SetupStage::Spawn)? {
         Cloned::Child => command_process(brief),
-        Cloned::Parent(child) => report::send_born(brief.report, child.pid).stage(SetupStage::Spawn),
+        Cloned::Parent(_) => Ok(()),
     }
+}
+
+fn join(brief: &Brief<'_>) -> nix::Result<()> {
+    if brief.namespaces.is_empty() {
+        return pidfd::enter_namespaces(brief.init, NAMESPACES);
+    }
+    brief.namespaces.iter().try_for_each(|file| pidfd::enter_namespace(*file))
 }
 
 const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
@@ -173,6 +186,8 @@ fn receive_order(report: BorrowedFd<'_>) -> Result<Order, Failure> {
         process::exit_now(0)
     };
     let order = order::read(memfd.as_fd()).stage(SetupStage::Receive)?;
+    // It may have arrived at the number of a stream, so it goes before they are placed.
+    drop(memfd);
     place_streams([stdin, stdout, stderr]).stage(SetupStage::Streams)?;
     Ok(order)
 }
