@@ -242,6 +242,7 @@ fn read(path: &Path, presence: Presence) -> Result<Option<String>, CliError> {
     }
     let mut text = String::new();
     File::open(path).and_then(|file| file.take(MAX_SIZE + 1).read_to_string(&mut text)).map_err(fail)?;
+    tracing::debug!(file = %path.display(), bytes = text.len(), "read the configuration");
     match u64::try_from(text.len()) {
         Ok(size) if size <= MAX_SIZE => Ok(Some(text)),
         Ok(_) | Err(_) => Err(fail(io::Error::other("it is larger than 1 MiB"))),

@@ -1,3 +1,5 @@
+//! The layers, the built-in text, and what mistakes in a file are answered with.
+
 use dayfly_jobs::{Bytes, Limit};
 
 use super::*;
