@@ -128,9 +128,9 @@ fn id_mapping(host: &HostSupport) -> Check {
     let id = "isolation.id_mapped_binds";
     let lost = "writable binds whose owner's files are the job's";
     let works = "binds can be shown with other owners";
-    match (host.mounts.id_mapped_root, host.mounts.id_mapped_tmpfs) {
+    match (host.mounts.id_mapped_usr, host.mounts.id_mapped_tmpfs) {
         (None, _) | (_, None) => ok(id, "not needed: without root, what you own is the job's"),
-        (Some(root), Some(Tried::Works)) => Trial { id, tried: root, works, lost }
+        (Some(usr), Some(Tried::Works)) => Trial { id, tried: usr, works, lost }
             .wanted(|| "bind folders from a file system that can: ext4, xfs, btrfs, tmpfs".into()),
         (Some(_), Some(tmpfs)) => {
             Trial { id, tried: tmpfs, works, lost }.wanted(|| fixes::call(host, tmpfs, "6.3"))
@@ -141,10 +141,6 @@ fn id_mapping(host: &HostSupport) -> Check {
 fn overlay(host: &HostSupport) -> Check {
     let tried = host.mounts.overlay;
     let lost = "roots made of image layers";
-    Trial { id: "isolation.overlay", tried, works: "overlays can be mounted inside", lost }.wanted(|| {
-        match host.namespaces.mount.works() {
-            true => fixes::call(host, tried, "5.11 (with the module overlay)"),
-            false => fixes::user_namespaces(host),
-        }
-    })
+    Trial { id: "isolation.overlay", tried, works: "overlays can be mounted inside", lost }
+        .wanted(|| fixes::call(host, tried, "5.11 (with the module overlay)"))
 }

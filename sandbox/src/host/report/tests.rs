@@ -44,7 +44,7 @@ fn good() -> HostSupport {
         mounts: Mounts {
             by_descriptor: works,
             overlay: works,
-            id_mapped_root: Some(works),
+            id_mapped_usr: Some(works),
             id_mapped_tmpfs: Some(works),
             covering_proc: Vec::new(),
         },
@@ -74,7 +74,7 @@ fn good() -> HostSupport {
 fn user(change: impl FnOnce(&mut HostSupport)) -> HostSupport {
     let mut host = good();
     host.caller = Caller { uid: 1000, ..Caller::default() };
-    (host.mounts.id_mapped_root, host.mounts.id_mapped_tmpfs) = (None, None);
+    (host.mounts.id_mapped_usr, host.mounts.id_mapped_tmpfs) = (None, None);
     change(&mut host);
     host
 }
@@ -186,7 +186,7 @@ fn what_is_wrong_names_what_is_lost_and_the_fix() {
         (root(|h| h.caller.own_ids = false), "isolation.user_ids", Missing, "SETUID and SETGID"),
         (user(|_| ()), "isolation.user_ids", Degraded, "run Dayfly as root"),
         (
-            root(|h| h.mounts.id_mapped_root = Some(fails(Step::IdMapping, Errno::EINVAL))),
+            root(|h| h.mounts.id_mapped_usr = Some(fails(Step::IdMapping, Errno::EINVAL))),
             "isolation.id_mapped_binds",
             Degraded,
             "ext4",

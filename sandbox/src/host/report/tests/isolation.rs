@@ -35,6 +35,28 @@ fn user_namespaces_have_the_fix_for_their_cause() {
     }
 }
 
+#[test]
+fn without_user_namespaces_everything_in_them_has_their_fix() {
+    let none = fails(Step::UserNamespace, Errno::ENOSPC);
+    let host = user(|h| {
+        h.settings.max_user_namespaces = Some(0);
+        h.namespaces.user = none;
+        h.namespaces.net = none;
+        h.namespaces.fresh_proc = none;
+        h.mounts.by_descriptor = none;
+        h.mounts.overlay = none;
+    });
+    for id in [
+        "isolation.user_namespace",
+        "isolation.net_namespace",
+        "isolation.proc",
+        "isolation.overlay",
+        "kernel.mount_calls",
+    ] {
+        assert_eq!(find(&host, id).fix, "sudo sysctl -w user.max_user_namespaces=15000", "{id}");
+    }
+}
+
 /// Ubuntu lets anyone make a user namespace and gives it no power.
 #[test]
 fn powerless_user_namespaces_are_found_at_the_next_step() {
