@@ -90,3 +90,43 @@ fn a_covered_proc_is_told_apart_from_a_forbidden_mount() {
         find(&root(|h| h.namespaces.fresh_proc = fails(Step::Namespace, Errno::ENOSPC)), "isolation.proc");
     assert!(!other.found.contains("covered") && other.fix.contains("/proc/sys/user/"), "{other:?}");
 }
+
+#[test]
+fn what_isolation_lacks_is_told() {
+    use Standing::{Degraded, Missing};
+    told([
+        (root(|h| h.confinement.landlock = None), "isolation.landlock", Degraded, "lsm=landlock"),
+        (
+            root(|h| h.confinement.notification = fails(Step::SeccompListener, Errno::EBUSY)),
+            "isolation.seccomp_notification",
+            Missing,
+            "an outer filter listens already",
+        ),
+        (
+            root(|h| h.confinement.notification = fails(Step::SeccompAction, Errno::EOPNOTSUPP)),
+            "isolation.seccomp_notification",
+            Missing,
+            "Linux 5.0",
+        ),
+        (root(|h| h.caller.own_ids = false), "isolation.user_ids", Missing, "SETUID and SETGID"),
+        (user(|_| ()), "isolation.user_ids", Degraded, "run Dayfly as root"),
+        (
+            root(|h| h.mounts.id_mapped_usr = Some(fails(Step::IdMapping, Errno::EINVAL))),
+            "isolation.id_mapped_binds",
+            Degraded,
+            "ext4",
+        ),
+        (
+            root(|h| h.mounts.id_mapped_tmpfs = Some(fails(Step::IdMapping, Errno::EINVAL))),
+            "isolation.id_mapped_binds",
+            Degraded,
+            "Linux 6.3 or later",
+        ),
+        (
+            root(|h| h.mounts.overlay = fails(Step::MountOverlay, Errno::ENODEV)),
+            "isolation.overlay",
+            Degraded,
+            "Linux 5.11",
+        ),
+    ]);
+}
