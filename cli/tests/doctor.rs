@@ -1,4 +1,5 @@
 //! `dayfly doctor` on the host the tests run on, as whoever runs them and as nobody.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail by panicking")]
 
 use std::fs;
 use std::io::Write;
