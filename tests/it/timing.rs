@@ -45,9 +45,6 @@ fn row_68_threads_side_by_side() {
     run.ended(End::Limit("cpu_time"));
     let used = run.usage("cpu_time_us");
     assert!((1_000_000..1_060_000).contains(&used), "{used} µs of 1 s");
-    if cpus() > 1 {
-        assert!(run.usage("wall_time_us") < 900_000, "{run:#?}");
-    }
     let run = Dayfly::hostile()
         .opt("--cpu-time", "10s")
         .opt("--wall-time", "2s")
@@ -126,15 +123,16 @@ fn row_71_channels_between_jails() {
 #[test]
 fn row_71_locks_on_files_that_jails_share() {
     let _host = jail!();
+    let jail = Dayfly::hostile().opt("--policy", "strict");
     let locks =
         |ms: &str| vec!["/payload/descriptors".to_owned(), "locks".into(), ms.into(), "/usr/bin/env".into()];
-    let holder = Dayfly::hostile().spawn(locks("1500"));
+    let holder = jail.spawn(locks("1500"));
     sleep(Duration::from_millis(700));
-    let second = Dayfly::hostile().run(locks("0"));
+    let second = jail.run(locks("0"));
     let free = Command::new("flock").args(["-n", "/usr/bin/env", "true"]).status().unwrap().success();
     let first = holder.wait();
     assert!(free, "a job locked a file of the host");
-    for what in ["flock", "lease"] {
+    for what in ["flock", "posix", "ofd", "lease"] {
         assert_eq!(
             first.answers(what),
             second.answers(what),
