@@ -78,7 +78,7 @@ static int deep(int argc, char **argv)
         if (mkdir("d", 0700) || chdir("d"))
             break;
     say("deep %ld, then %s", made, strerrorname_np(errno));
-    return 0;
+    return 3;
 }
 
 static int names(int argc, char **argv)

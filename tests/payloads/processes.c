@@ -174,6 +174,20 @@ static int segfaults(int argc, char **argv)
     return 0;
 }
 
+/* Queues signals to itself that it never takes. */
+static int pending(int argc, char **argv)
+{
+    sigset_t blocked;
+    sigfillset(&blocked);
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
+    long count = 0;
+    while (count < 1000000 && sigqueue(getpid(), SIGRTMIN, (union sigval){0}) == 0)
+        count++;
+    say("pending: %ld, then %s", count, strerrorname_np(errno));
+    sleep_ms(argc > 1 ? atol(argv[1]) : 0);
+    return 0;
+}
+
 /* Starts as many children as it can get and holds them while told to. */
 static int hold_children(int argc, char **argv)
 {
@@ -193,7 +207,7 @@ int main(int argc, char **argv)
         {"bomb", bomb},           {"racer", racer},         {"daemon", daemon_stays},
         {"hold-stdout", hold_stdout}, {"kill-all", kill_all}, {"stubborn", stubborn},
         {"zombies", zombies},     {"leaderless", leaderless}, {"vfork-hang", vfork_hang},
-        {"segfaults", segfaults}, {"hold-children", hold_children}, {NULL, NULL},
+        {"segfaults", segfaults}, {"hold-children", hold_children}, {"pending", pending}, {NULL, NULL},
     };
     return choose(modes, argc, argv);
 }
