@@ -16,6 +16,9 @@ mod explain;
 
 pub(crate) use explain::{asks_for_json, explain};
 
+#[cfg(test)]
+mod tests;
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
     .usage(AnsiColor::Green.on_default().bold())
@@ -25,7 +28,7 @@ const STYLES: Styles = Styles::styled()
 /// Runs programs nobody trusts, each in a sandbox made for it, with every limit enforced or refused.
 #[derive(Debug, Parser)]
 #[command(name = "dayfly", version, max_term_width = 100, styles = STYLES)]
-#[command(disable_help_subcommand = true, infer_long_args = false, propagate_version = true)]
+#[command(disable_help_subcommand = true, infer_long_args = false)]
 pub(crate) struct Cli {
     /// What holds for every command.
     #[command(flatten)]

@@ -6,6 +6,11 @@ use std::path::{Path, PathBuf};
 use dayfly_policies::PolicyError;
 use dayfly_sandbox::SandboxError;
 
+/// A value's error text says what is wrong and then, after its last semicolon, what to write.
+pub(crate) fn split_fix(text: &str) -> (&str, Option<&str>) {
+    text.rsplit_once("; ").map_or((text, None), |(what, fix)| (what, Some(fix)))
+}
+
 /// Everything that ends a command without a result.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {

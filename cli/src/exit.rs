@@ -80,6 +80,12 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_has_the_table() {
+        let manual = include_str!("../../docs/CONFIGURATION.md");
+        assert!(manual.contains(TABLE), "copy TABLE to docs/CONFIGURATION.md");
+    }
+
+    #[test]
     fn every_end_has_its_documented_code() {
         for (termination, code) in [
             (Termination::Exited { code: 0 }, 0),

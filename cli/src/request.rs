@@ -79,7 +79,7 @@ impl Request {
             },
             cgroup_parent: settings.config.cgroup.parent.clone(),
             command: args.command.clone(),
-            workdir: Path::new(BOX).join(args.sandbox.workdir.as_deref().unwrap_or(Path::new(""))),
+            workdir: args.sandbox.workdir.as_ref().map_or_else(|| BOX.into(), |dir| Path::new(BOX).join(dir)),
             limits,
             origins,
         })
@@ -94,9 +94,10 @@ pub(crate) fn check(settings: &Settings, host: &Surroundings) -> Result<(), CliE
 }
 
 fn policy(typed: Option<&PolicyRef>, settings: &Settings) -> Result<Arc<Policy>, CliError> {
-    match typed.or(settings.config.run.policy.as_ref()) {
-        Some(policy) => find_policy(policy),
-        None => Err(CliError::usage("there is no policy to run under", "name one with --policy")),
+    match (typed, &settings.config.run.policy) {
+        (Some(policy), _) => find_policy(policy),
+        (None, Some(policy)) => find_policy(policy).map_err(|error| settings.blame("run.policy", &error)),
+        (None, None) => Err(CliError::usage("there is no policy to run under", "name one with --policy")),
     }
 }
 

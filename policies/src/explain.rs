@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::language::{Action, PolicyError, Rule};
+use crate::language::{Action, PolicyError, Rule, is_call, suggestion};
 use crate::policy::Policy;
 
 /// What a policy says about one system call.
@@ -24,9 +24,10 @@ impl fmt::Display for Explanation<'_> {
         for rule in &self.rules {
             writeln!(f, "{} {}: {} ({})", rule.action, phrase(rule), rule.reason, rule.place)?;
         }
-        match self.rules.iter().all(|rule| !rule.conditions.is_empty()) {
-            true => writeln!(f, "deny ENOSYS {}: {UNNAMED}", self.call),
-            false => Ok(()),
+        match (self.rules.is_empty(), self.rules.iter().any(|rule| rule.conditions.is_empty())) {
+            (true, _) => writeln!(f, "deny ENOSYS {}: {UNNAMED}", self.call),
+            (false, true) => Ok(()),
+            (false, false) => writeln!(f, "deny ENOSYS {} where none of these holds", self.call),
         }
     }
 }
@@ -37,6 +38,9 @@ const UNNAMED: &str = "no rule names it; a program takes the kernel for one with
 impl Policy {
     /// What this policy says about a call, by the call's name.
     pub fn explain<'a>(&'a self, call: &'a str) -> Result<Explanation<'a>, PolicyError> {
+        if !is_call(call) {
+            return Err(PolicyError::UnknownCall { name: call.to_owned(), hint: suggestion(call) });
+        }
         Ok(Explanation { call, rules: self.rules()?.iter().filter(|rule| &*rule.call == call).collect() })
     }
 

@@ -7,7 +7,7 @@ mod cancel;
 mod cgroup;
 mod command;
 mod error;
-mod host;
+pub mod host;
 mod jail;
 mod slot;
 mod spec;

@@ -6,6 +6,7 @@ use crate::output::Out;
 
 mod completions;
 mod config;
+mod doctor;
 mod man;
 mod policy;
 mod run;
@@ -21,6 +22,8 @@ pub(crate) enum Command {
     /// Look at the configuration, and where each value came from.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Look at this host: what works, what is missing, what is lost by it, and what mends it.
+    Doctor(doctor::DoctorArgs),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArgs),
     /// Print the manual page of dayfly or of one of its commands (roff).
@@ -33,6 +36,7 @@ pub(crate) fn execute(command: &Command, global: &Global, out: &Out) -> Result<u
         Command::Run(args) => run::run(args, global, out),
         Command::Policy(command) => policy::run(command, global, out),
         Command::Config(command) => config::run(command, global, out),
+        Command::Doctor(args) => doctor::run(args, global, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Man(args) => man::run(args, out),
     }

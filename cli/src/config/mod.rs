@@ -11,7 +11,7 @@ use figment::providers::{Env, Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use crate::error::CliError;
+use crate::error::{CliError, split_fix};
 use crate::surroundings::Surroundings;
 
 mod problem;
@@ -22,7 +22,15 @@ mod tests;
 pub(crate) use schema::{Config, ToolchainConfig};
 
 /// The built-in layer: every key with its value, and what it means.
-pub(crate) const BUILT_IN: &str = include_str!("dayfly.toml");
+const BUILT_IN: &str = include_str!("dayfly.toml");
+
+/// The built-in text as a file to start from: it sets nothing until a line is uncommented.
+pub(crate) fn template() -> String {
+    let is_key = |line: &str| line.starts_with(|c: char| c.is_ascii_lowercase()) && line.contains(" = ");
+    let line = |line: &str| if is_key(line) { format!("# {line}\n") } else { format!("{line}\n") };
+    BUILT_IN.lines().map(line).collect()
+}
+
 /// The system's file.
 const SYSTEM_FILE: &str = "/etc/dayfly/dayfly.toml";
 /// Configuration files larger than this are a mistake.
@@ -82,6 +90,20 @@ impl Settings {
     /// Whether a key has another value than the built-in one because somebody set it.
     pub(crate) fn is_set(&self, key: &str) -> bool {
         self.figment.find_metadata(key).is_some_and(|metadata| metadata.name != Origin::BuiltIn.name())
+    }
+
+    /// An error that a configured value led to, with the place of that value.
+    pub(crate) fn blame(&self, key: &str, error: &CliError) -> CliError {
+        let place = self.figment.find_metadata(key).map_or_else(String::new, |metadata| {
+            match metadata.name == Origin::Environment.name() {
+                true => variable(key),
+                false => format!("{}: {key}", metadata.name),
+            }
+        });
+        let text = error.to_string();
+        let (what, fix) = split_fix(&text);
+        let fix = error.fix().or_else(|| fix.map(str::to_owned));
+        CliError::Config { what: format!("{place}: {what}"), fix }
     }
 
     /// Every value that is set, with its origin, in the order of the keys.

@@ -17,7 +17,7 @@ pub(crate) struct Colours {
 }
 
 impl Colours {
-    fn paint(self, text: &str, code: &str) -> String {
+    pub(crate) fn paint(self, text: &str, code: &str) -> String {
         match self.on {
             true => format!("\x1b[{code}m{text}\x1b[0m"),
             false => text.to_owned(),

@@ -77,3 +77,21 @@ fn environment(request: &Request) -> Vec<[String; 2]> {
     };
     request.env.iter().map(row).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_as_a_shell_needs_it() {
+        for (word, shown) in [
+            ("plain-1.2/x", "plain-1.2/x"),
+            ("a b", "'a b'"),
+            ("", "''"),
+            ("it's", r"'it'\''s'"),
+            ("$x", "'$x'"),
+        ] {
+            assert_eq!(quoted(word), shown);
+        }
+    }
+}

@@ -9,8 +9,7 @@ use libseccomp::{ScmpAction, ScmpArch, ScmpArgCompare, ScmpCompareOp, ScmpFilter
 use super::calls::{self, Arch, Number};
 use super::error::PolicyError;
 use super::filter::Filter;
-use super::rule::{Action, Condition, Rule, Test};
-use super::symbols::ENOSYS;
+use super::rule::{Action, Condition, Errno, Rule, Test};
 use super::verify;
 
 /// Compiles the rules of a policy and checks the result against them, call by call.
@@ -30,7 +29,7 @@ pub(crate) fn compile(policy: &str, rules: &[Rule], arch: Arch) -> Result<Filter
 
 fn build(rules: &[Rule], arch: Arch) -> Result<ScmpFilterContext, SeccompError> {
     assume_kernel_support();
-    let mut context = ScmpFilterContext::new(ScmpAction::Errno(i32::from(ENOSYS.number)))?;
+    let mut context = ScmpFilterContext::new(ScmpAction::Errno(i32::from(Errno::ENOSYS.number())))?;
     context.set_act_badarch(ScmpAction::Notify)?;
     context.set_ctl_optimize(BINARY_TREE)?;
     if !context.is_arch_present(arch.library())? {
@@ -58,7 +57,7 @@ fn add(context: &mut ScmpFilterContext, rule: &Rule, arch: Arch) -> Result<(), S
 fn action(action: Action) -> ScmpAction {
     match action {
         Action::Allow => ScmpAction::Allow,
-        Action::Deny(errno) => ScmpAction::Errno(i32::from(errno.number)),
+        Action::Deny(errno) => ScmpAction::Errno(i32::from(errno.number())),
         Action::Forbid => ScmpAction::Notify,
     }
 }

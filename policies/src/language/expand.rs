@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use toml::Spanned;
 
-use super::calls::{self, Arch, Number};
+use super::calls;
 use super::definition::Source;
 use super::document::{Allow, Argument, Deny, Forbid, Op, Value, Values};
 use super::error::{Place, PolicyError};
 use super::nearest::hint;
-use super::rule::{Action, Condition, REPORT_FD, Rule, Test};
+use super::rule::{Action, Condition, Errno, REPORT_FD, Rule, Test};
 use super::symbols;
 
 /// Rules in the making.
@@ -127,18 +127,18 @@ fn launch_rules() -> impl Iterator<Item = Rule> {
 
 fn check_call(source: &Source, call: &Spanned<String>) -> Result<(), PolicyError> {
     let name = call.as_ref();
-    match calls::number(name, Arch::NATIVE) {
-        Number::Is(_) | Number::Elsewhere => Ok(()),
-        Number::Unknown => Err(PolicyError::UnknownName {
+    match calls::is_call(name) {
+        true => Ok(()),
+        false => Err(PolicyError::UnknownName {
             place: source.place(&call.span()),
             kind: "system call",
             name: name.clone(),
-            hint: hint(name, calls::names().iter().map(String::as_str)),
+            hint: calls::suggestion(name),
         }),
     }
 }
 
-fn find_errno(source: &Source, name: &Spanned<String>) -> Result<super::rule::Errno, PolicyError> {
+fn find_errno(source: &Source, name: &Spanned<String>) -> Result<Errno, PolicyError> {
     symbols::errno(name.as_ref()).ok_or_else(|| PolicyError::UnknownName {
         place: source.place(&name.span()),
         kind: "errno",

@@ -18,7 +18,8 @@ mod rule;
 mod symbols;
 mod verify;
 
-pub use calls::{Arch, syscall_name};
+pub use calls::{Arch, syscall_name, syscall_number};
+pub(crate) use calls::{is_call, suggestion};
 pub(crate) use compile::compile;
 pub(crate) use definition::{Definition, MAX_TEXT};
 pub use document::{Ceilings, Network};
@@ -26,4 +27,4 @@ pub use error::{Place, PolicyError};
 pub use filter::{Decision, Filter, Instruction};
 pub use machine::Call;
 pub(crate) use nearest::hint;
-pub use rule::{Action, Condition, REPORT_FD, Rule, Test};
+pub use rule::{Action, Condition, Errno, REPORT_FD, Rule, Test};

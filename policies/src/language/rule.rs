@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::error::Place;
+use super::symbols;
 
 /// Over this descriptor the launching process hands the filter's listener to the supervisor, so every
 /// policy allows `sendmsg` on it. The job cannot use it: the descriptor is gone after `execve`.
@@ -30,18 +31,26 @@ impl fmt::Display for Action {
     }
 }
 
-/// An errno by name and number.
+/// An errno that policies may answer with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Errno {
-    /// `EPERM`.
-    pub name: &'static str,
-    /// 1.
-    pub number: u16,
+pub struct Errno(pub(super) u16);
+
+impl Errno {
+    /// What a call gets that no rule names.
+    pub const ENOSYS: Self = Self(38);
+
+    /// Its number.
+    pub const fn number(self) -> u16 {
+        self.0
+    }
 }
 
 impl fmt::Display for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
+        match symbols::errno_name(*self) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "errno {}", self.0),
+        }
     }
 }
 

@@ -10,15 +10,14 @@ use super::calls::{self, Arch, Number};
 use super::error::PolicyError;
 use super::filter::{Decision, Filter};
 use super::machine::Call;
-use super::rule::{Action, Rule, Test};
-use super::symbols::ENOSYS;
+use super::rule::{Action, Errno, Rule, Test};
 
 /// What the rules say about a call with these arguments.
 pub(super) fn decide(rules: &[&Rule], arguments: &[u64; 6]) -> Decision {
     match rules.iter().find(|rule| rule.matches(arguments)).map(|rule| rule.action) {
-        None => Decision::Errno(ENOSYS.number),
+        None => Decision::Errno(Errno::ENOSYS.number()),
         Some(Action::Allow) => Decision::Allow,
-        Some(Action::Deny(errno)) => Decision::Errno(errno.number),
+        Some(Action::Deny(errno)) => Decision::Errno(errno.number()),
         Some(Action::Forbid) => Decision::Notify,
     }
 }
