@@ -111,3 +111,18 @@ fn row_96_odd_hosts_are_refused_or_served_in_full() {
         }
     }
 }
+
+#[test]
+fn row_96_a_set_up_that_fails_is_an_error_soon() {
+    let _host = jail!();
+    let secret = dayfly_tests::Secret::new();
+    let source = secret.path();
+    // Places that are read-only, not a folder, or not of the bind's kind.
+    for target in ["/usr/no-such-folder/x", "/etc/passwd/x", "/usr/bin", "/etc/passwd", "/usr/bin/env/"] {
+        let run = Dayfly::new().also("--bind", format!("{}:{target}", source.display())).run(["true"]);
+        assert!([0, 125].contains(&run.code), "{target}: {run:#?}");
+        assert!(run.wall < std::time::Duration::from_secs(5), "{target}: {run:#?}");
+        let parent = Path::new(target).parent().unwrap().to_str().unwrap();
+        assert!(run.code == 0 || run.complaint.contains(parent), "{target}: {run:#?}");
+    }
+}
