@@ -15,7 +15,7 @@ use super::{child, init};
 use crate::cgroup::{Entry, Group};
 use crate::sys::clone::{Child, CloneRequest, Cloned, SharedNumber, clone3};
 use crate::sys::mount::{self, Attributes};
-use crate::sys::{message, pidfd};
+use crate::sys::{message, pidfd, process};
 use crate::{SandboxError, SetupStage};
 
 /// How long a process of ours may take for its next step before the host is called broken.
@@ -97,10 +97,15 @@ pub(crate) fn start_init(shape: &Shape, identity: Identity) -> Result<Init, Sand
     };
     let request = CloneRequest { flags: u64::from(NAMESPACES.unsigned_abs()), ..CloneRequest::default() };
     // SAFETY: the child runs `init::run`, which keeps the rules of its module and does not return.
-    let child = match unsafe { clone3(&request) }.map_err(SandboxError::namespaces)? {
+    let make = || match unsafe { clone3(&request) }? {
         Cloned::Child => init::run(&mut brief),
-        Cloned::Parent(child) => child,
+        Cloned::Parent(child) => Ok(child),
     };
+    let child = match identity {
+        Identity::Range { first, .. } => process::as_user(first, make),
+        Identity::Own { .. } => make(),
+    };
+    let child = child.map_err(SandboxError::namespaces)?;
     let mut init = Init { child, control, namespaces: None };
     match introduce(&mut init, identity) {
         Ok(()) => Ok(init),
