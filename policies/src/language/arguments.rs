@@ -7,7 +7,7 @@ use toml::Spanned;
 use super::definition::Source;
 use super::document::{Argument, Op};
 use super::error::PolicyError;
-use super::expand::MAX_RULES;
+use super::expand::MAX_RULES_OF_CALL;
 use super::nearest::hint;
 use super::rule::{Condition, LOW_32, Test};
 use super::symbols;
@@ -24,8 +24,12 @@ pub(super) fn alternatives(
         let repeated = args.iter().take(i).any(|other| other.as_ref().index == index);
         source.require(!repeated, &arg.span(), "test each argument once; list the values it may have")?;
         let conditions = conditions(source, arg)?;
-        let room = combinations.len().saturating_mul(conditions.len()) <= MAX_RULES;
-        source.require(room, &arg.span(), "these lists combine to over 4096 rules; use ranges or masks")?;
+        let room = combinations.len().saturating_mul(conditions.len()) <= MAX_RULES_OF_CALL;
+        source.require(
+            room,
+            &arg.span(),
+            "these lists combine to over 96 rules; test fewer values, or bits by a mask",
+        )?;
         combinations = combinations
             .iter()
             .flat_map(|chosen| conditions.iter().map(|next| [chosen, std::slice::from_ref(next)].concat()))

@@ -84,7 +84,7 @@ fn a_call_is_explained_by_its_rules() {
     );
     assert_eq!(
         policy.explain("ptrace").unwrap().to_string(),
-        "forbid ptrace: they read or change other processes (group intrusion:4:70)\n"
+        "forbid ptrace: they read or change other processes (group intrusion:4:74)\n"
     );
     assert_eq!(
         policy.explain("clone3").unwrap().to_string(),
