@@ -104,7 +104,7 @@ fn sweep(swept: &Result<SweepReport, SandboxError>) -> String {
     match swept {
         Ok(SweepReport { removed_groups, busy_slots, removed_parent }) => format!(
             "sweep: control groups of dead runs removed: {removed_groups}{}; slots of running jobs left alone: {busy_slots}",
-            if *removed_parent { " and the empty group above them" } else { "" }
+            if *removed_parent { " (and the empty group above)" } else { "" }
         ),
         Err(error) => format!("sweep failed: {error}"),
     }

@@ -20,8 +20,8 @@ pub struct Mounts {
     pub by_descriptor: Tried,
     /// An overlay inside a user namespace.
     pub overlay: Tried,
-    /// A mount of `/` with other owners; `None` without the right to try.
-    pub id_mapped_root: Option<Tried>,
+    /// `/usr` with other owners, for the file system of the host; `None` without the right to try.
+    pub id_mapped_usr: Option<Tried>,
     /// A tmpfs with other owners; `None` without the right to try.
     pub id_mapped_tmpfs: Option<Tried>,
     /// What is mounted over parts of `/proc`.
@@ -35,7 +35,7 @@ impl Mounts {
         Self {
             by_descriptor: attempt(|| use_descriptors(ids)),
             overlay: attempt(|| mount_overlay(ids)),
-            id_mapped_root: id_mapped(Source::Root),
+            id_mapped_usr: id_mapped(Source::Usr),
             id_mapped_tmpfs: id_mapped(Source::Tmpfs),
             covering_proc: covering_proc(mountinfo),
         }
@@ -76,7 +76,7 @@ fn mount_overlay(ids: &IdMaps) -> Result<(), Failed> {
 
 #[derive(Clone, Copy)]
 enum Source {
-    Root,
+    Usr,
     Tmpfs,
 }
 
@@ -95,8 +95,8 @@ fn try_id_mapping(ids: &IdMaps, source: Source) -> Tried {
 
 fn id_map(namespace: BorrowedFd<'_>, source: Source) -> Result<(), Failed> {
     let mount = match source {
-        Source::Root => open_root()
-            .and_then(|root| mount::clone_folder(root.as_fd(), c"/"))
+        Source::Usr => open_root()
+            .and_then(|root| mount::clone_folder(root.as_fd(), c"usr"))
             .map_err(|errno| Step::OpenTree.failed(errno))?,
         Source::Tmpfs => detached_tmpfs()?,
     };

@@ -1,3 +1,5 @@
+//! What is shown to whom, on a report of four findings.
+
 use serde_json::json;
 
 use super::*;

@@ -98,8 +98,9 @@ pub(super) const HOGS: &[Hog] = &[
         limit: Limit::Cpus,
         script: BUSY,
         tighten: |limits| {
-            limits.cpu_time = CpuTime::millis(100);
-            limits.cpus = Some(Cpus::Millis(at_least_one(250)));
+            limits.cpu_time = CpuTime::millis(20);
+            // So small a share is used up in every period, also where many others want the processor.
+            limits.cpus = Some(Cpus::Millis(at_least_one(50)));
         },
         held: Held::Throttled,
     },

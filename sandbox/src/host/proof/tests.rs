@@ -115,7 +115,7 @@ fn counters_prove_processes_and_cpus() {
     }
     let throttled =
         judged(Limit::Cpus, exited(), |outcome| outcome.usage.throttled_time = WallTime::millis(1));
-    assert_eq!(throttled.found, "held back at 0.25 after 35.2 ms, by some mechanism");
+    assert_eq!(throttled.found, "held back at 0.05 after 35.2 ms, by some mechanism");
     assert_eq!(judged(Limit::Cpus, exited(), |_| ()).standing, Standing::Missing);
 }
 

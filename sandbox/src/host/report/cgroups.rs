@@ -58,7 +58,7 @@ fn facilities(groups: &Groups) -> [Check; 6] {
             degraded("cgroup.cpu_set", reason, set, fix)
         }),
         peak("cgroup.memory_peak", groups.peak_memory, "memory", "5.19"),
-        peak("cgroup.processes_peak", groups.peak_processes, "processes", "6.6"),
+        peak("cgroup.processes_peak", groups.peak_processes, "processes", "6.1"),
     ]
 }
 

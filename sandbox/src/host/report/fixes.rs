@@ -7,6 +7,9 @@ use crate::host::{HostSupport, Refusal, Tried};
 
 /// For a call that a kernel since this version has, so that an older kernel or a filter is in the way.
 pub(super) fn call(host: &HostSupport, tried: Tried, since: &str) -> String {
+    if lacks_user_namespace(tried) {
+        return user_namespaces(host);
+    }
     if host.caller.filtered {
         return filter(host);
     }
@@ -35,6 +38,11 @@ pub(super) fn filter(host: &HostSupport) -> String {
                 .into()
         }
     }
+}
+
+/// Whether a trial came no further than to the user namespace it was to happen in.
+fn lacks_user_namespace(tried: Tried) -> bool {
+    matches!(tried, Tried::Fails(Failed { step: Step::UserNamespace | Step::IdMaps, .. }))
 }
 
 /// For user namespaces that cannot be made or have no power.
@@ -75,6 +83,7 @@ pub(super) fn user_namespaces(host: &HostSupport) -> String {
 /// For a namespace other than the user namespace.
 pub(super) fn namespace(host: &HostSupport, tried: Tried) -> String {
     match tried {
+        lacking if lacks_user_namespace(lacking) => user_namespaces(host),
         Tried::Fails(Failed { errno: Errno::EINVAL, .. }) => {
             "run a kernel built with this namespace (CONFIG_NAMESPACES and below)".into()
         }

@@ -126,25 +126,28 @@ fn user_ids(host: &HostSupport) -> Check {
 
 fn id_mapping(host: &HostSupport) -> Check {
     let id = "isolation.id_mapped_binds";
-    let lost = "writable binds whose owner's files are the job's";
+    let (usr, tmpfs) = match (host.mounts.id_mapped_usr, host.mounts.id_mapped_tmpfs) {
+        (Some(usr), Some(tmpfs)) => (usr, tmpfs),
+        (None, _) | (_, None) => return ok(id, "not needed: without root, what you own is the job's"),
+    };
     let works = "binds can be shown with other owners";
-    match (host.mounts.id_mapped_root, host.mounts.id_mapped_tmpfs) {
-        (None, _) | (_, None) => ok(id, "not needed: without root, what you own is the job's"),
-        (Some(root), Some(Tried::Works)) => Trial { id, tried: root, works, lost }
-            .wanted(|| "bind folders from a file system that can: ext4, xfs, btrfs, tmpfs".into()),
-        (Some(_), Some(tmpfs)) => {
-            Trial { id, tried: tmpfs, works, lost }.wanted(|| fixes::call(host, tmpfs, "6.3"))
+    let (tried, lost, since) = match usr {
+        Tried::Works => (tmpfs, "binds of folders on a tmpfs, such as /run, /dev/shm and often /tmp", "6.3"),
+        Tried::Fails(_) | Tried::Killed => {
+            (usr, "binds: what the owner's is outside cannot be the job's inside", "5.12")
         }
-    }
+    };
+    Trial { id, tried, works, lost }.wanted(|| match tried.failed_with(nix::errno::Errno::EINVAL) {
+        true => {
+            format!("bind folders of a file system that can (ext4, xfs, btrfs), with Linux {since} or later")
+        }
+        false => fixes::call(host, tried, since),
+    })
 }
 
 fn overlay(host: &HostSupport) -> Check {
     let tried = host.mounts.overlay;
     let lost = "roots made of image layers";
-    Trial { id: "isolation.overlay", tried, works: "overlays can be mounted inside", lost }.wanted(|| {
-        match host.namespaces.mount.works() {
-            true => fixes::call(host, tried, "5.11 (with the module overlay)"),
-            false => fixes::user_namespaces(host),
-        }
-    })
+    Trial { id: "isolation.overlay", tried, works: "overlays can be mounted inside", lost }
+        .wanted(|| fixes::call(host, tried, "5.11 (with the module overlay)"))
 }

@@ -36,10 +36,7 @@ fn mount_calls(host: &HostSupport) -> Check {
     let tried = host.mounts.by_descriptor;
     let works = "mounts can be made by descriptor (open_tree, fsopen, mount_setattr, move_mount)";
     let lost = "every jail: its root is built with these calls";
-    Trial { id: "kernel.mount_calls", tried, works, lost }.needed(|| match host.namespaces.mount.works() {
-        true => fixes::call(host, tried, "5.12"),
-        false => fixes::user_namespaces(host),
-    })
+    Trial { id: "kernel.mount_calls", tried, works, lost }.needed(|| fixes::call(host, tried, "5.12"))
 }
 
 fn core_pattern(host: &HostSupport) -> Check {

@@ -2,11 +2,12 @@
 
 mod cgroups;
 mod isolation;
+mod kernel;
 mod timing;
 
 use std::collections::BTreeSet;
 
-use dayfly_jobs::{Bytes, Check, Standing};
+use dayfly_jobs::{Check, Standing};
 use nix::errno::Errno;
 
 use crate::Layout;
@@ -44,7 +45,7 @@ fn good() -> HostSupport {
         mounts: Mounts {
             by_descriptor: works,
             overlay: works,
-            id_mapped_root: Some(works),
+            id_mapped_usr: Some(works),
             id_mapped_tmpfs: Some(works),
             covering_proc: Vec::new(),
         },
@@ -74,7 +75,7 @@ fn good() -> HostSupport {
 fn user(change: impl FnOnce(&mut HostSupport)) -> HostSupport {
     let mut host = good();
     host.caller = Caller { uid: 1000, ..Caller::default() };
-    (host.mounts.id_mapped_root, host.mounts.id_mapped_tmpfs) = (None, None);
+    (host.mounts.id_mapped_usr, host.mounts.id_mapped_tmpfs) = (None, None);
     change(&mut host);
     host
 }
@@ -122,109 +123,13 @@ fn ids_are_unique_and_carry_their_group() {
     }
 }
 
-#[test]
-fn what_is_wrong_names_what_is_lost_and_the_fix() {
-    use Standing::{Degraded, Missing};
-    let eperm = |step| fails(step, Errno::EPERM);
-    for (host, id, standing, fix) in [
-        (
-            root(|h| h.settings.core_pattern = Some("|/usr/bin/handler %p".into())),
-            "kernel.core_pattern",
-            Degraded,
-            "sudo sysctl -w kernel.core_pattern=core",
-        ),
-        (
-            root(|h| {
-                h.settings.protected_hardlinks = Some(false);
-                h.settings.protected_symlinks = Some(false);
-            }),
-            "kernel.links",
-            Degraded,
-            "sudo sysctl -w fs.protected_hardlinks=1 fs.protected_symlinks=1",
-        ),
-        (
-            root(|h| h.settings.unprivileged_bpf_disabled = Some(false)),
-            "kernel.bpf",
-            Degraded,
-            "kernel.unprivileged_bpf_disabled=2",
-        ),
-        (
-            root(|h| h.processes.clone3 = fails(Step::Clone3, Errno::ENOSYS)),
-            "kernel.clone3",
-            Missing,
-            "run Linux 5.3 or later (this is 6.12.0)",
-        ),
-        (
-            root(|h| {
-                h.processes.pidfd = eperm(Step::OpenPidfd);
-                h.caller.filtered = true;
-                h.caller.container = Some("docker".into());
-            }),
-            "kernel.pidfd",
-            Missing,
-            "--security-opt seccomp=unconfined",
-        ),
-        (
-            root(|h| h.mounts.by_descriptor = fails(Step::MountAttributes, Errno::ENOSYS)),
-            "kernel.mount_calls",
-            Missing,
-            "run Linux 5.12 or later",
-        ),
-        (root(|h| h.confinement.landlock = None), "isolation.landlock", Degraded, "lsm=landlock"),
-        (
-            root(|h| h.confinement.notification = fails(Step::SeccompListener, Errno::EBUSY)),
-            "isolation.seccomp_notification",
-            Missing,
-            "an outer filter listens already",
-        ),
-        (
-            root(|h| h.confinement.notification = fails(Step::SeccompAction, Errno::EOPNOTSUPP)),
-            "isolation.seccomp_notification",
-            Missing,
-            "Linux 5.0",
-        ),
-        (root(|h| h.caller.own_ids = false), "isolation.user_ids", Missing, "SETUID and SETGID"),
-        (user(|_| ()), "isolation.user_ids", Degraded, "run Dayfly as root"),
-        (
-            root(|h| h.mounts.id_mapped_root = Some(fails(Step::IdMapping, Errno::EINVAL))),
-            "isolation.id_mapped_binds",
-            Degraded,
-            "ext4",
-        ),
-        (
-            root(|h| h.mounts.id_mapped_tmpfs = Some(fails(Step::IdMapping, Errno::EINVAL))),
-            "isolation.id_mapped_binds",
-            Degraded,
-            "run Linux 6.3 or later",
-        ),
-        (
-            root(|h| h.mounts.overlay = fails(Step::MountOverlay, Errno::ENODEV)),
-            "isolation.overlay",
-            Degraded,
-            "Linux 5.11",
-        ),
-        (
-            root(|h| (h.cgroups.v2, h.cgroups.v1) = (None, Vec::new())),
-            "cgroup.layout",
-            Missing,
-            "mount -t cgroup2",
-        ),
-        (root(|h| h.timing.swap = Bytes::gib(2)), "timing.swap", Degraded, "sudo swapoff -a"),
-        (root(|h| h.timing.smt = Some(true)), "timing.smt", Degraded, "smt/control"),
-        (root(|h| h.timing.turbo = Some(true)), "timing.turbo", Degraded, "no_turbo"),
-        (root(|h| h.timing.hybrid_cores = true), "timing.cores", Degraded, "--cpus pin:"),
-        (
-            root(|h| h.timing.governors = BTreeSet::from(["powersave".into()])),
-            "timing.governor",
-            Degraded,
-            "performance",
-        ),
-        (root(|h| h.timing.huge_pages = Some("always".into())), "timing.huge_pages", Degraded, "madvise"),
-    ] {
+/// What is wrong must be told with how bad it is, what is lost and this fix.
+fn told(findings: impl IntoIterator<Item = (HostSupport, &'static str, Standing, &'static str)>) {
+    for (host, id, standing, fix) in findings {
         let check = find(&host, id);
         assert_eq!(check.standing, standing, "{check:?}");
         assert!(check.fix.contains(fix), "{check:?}");
         assert!(!check.lost.is_empty() && !check.found.is_empty(), "{check:?}");
-        assert_eq!(host.report().is_usable(), standing == Degraded);
+        assert_eq!(host.report().is_usable(), standing == Standing::Degraded);
     }
 }

@@ -27,7 +27,7 @@ fn what_groups_cannot_do_is_told_with_their_own_fix() {
             root(|h| groups(h).peak_processes = false),
             "cgroup.processes_peak",
             Standing::Degraded,
-            "run Linux 6.6 or later",
+            "run Linux 6.1 or later",
         ),
         (
             root(|h| groups(h).enter = fails(Step::IntoCgroup, Errno::EACCES)),
@@ -60,6 +60,16 @@ fn groups_that_cannot_be_made_have_the_fix_for_who_asks() {
     assert!(refused(user(|h| h.caller.user_manager = true)).starts_with("systemd-run --user --scope"));
     assert!(refused(user(|h| h.caller.systemd = true)).contains("loginctl enable-linger 1000"));
     assert!(refused(user(|_| ())).starts_with("run as root"));
+}
+
+#[test]
+fn a_host_without_control_groups_is_told() {
+    told([(
+        root(|h| (h.cgroups.v2, h.cgroups.v1) = (None, Vec::new())),
+        "cgroup.layout",
+        Standing::Missing,
+        "mount -t cgroup2",
+    )]);
 }
 
 #[test]

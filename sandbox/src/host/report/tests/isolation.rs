@@ -35,6 +35,28 @@ fn user_namespaces_have_the_fix_for_their_cause() {
     }
 }
 
+#[test]
+fn without_user_namespaces_everything_in_them_has_their_fix() {
+    let none = fails(Step::UserNamespace, Errno::ENOSPC);
+    let host = user(|h| {
+        h.settings.max_user_namespaces = Some(0);
+        h.namespaces.user = none;
+        h.namespaces.net = none;
+        h.namespaces.fresh_proc = none;
+        h.mounts.by_descriptor = none;
+        h.mounts.overlay = none;
+    });
+    for id in [
+        "isolation.user_namespace",
+        "isolation.net_namespace",
+        "isolation.proc",
+        "isolation.overlay",
+        "kernel.mount_calls",
+    ] {
+        assert_eq!(find(&host, id).fix, "sudo sysctl -w user.max_user_namespaces=15000", "{id}");
+    }
+}
+
 /// Ubuntu lets anyone make a user namespace and gives it no power.
 #[test]
 fn powerless_user_namespaces_are_found_at_the_next_step() {
@@ -67,4 +89,44 @@ fn a_covered_proc_is_told_apart_from_a_forbidden_mount() {
     let other =
         find(&root(|h| h.namespaces.fresh_proc = fails(Step::Namespace, Errno::ENOSPC)), "isolation.proc");
     assert!(!other.found.contains("covered") && other.fix.contains("/proc/sys/user/"), "{other:?}");
+}
+
+#[test]
+fn what_isolation_lacks_is_told() {
+    use Standing::{Degraded, Missing};
+    told([
+        (root(|h| h.confinement.landlock = None), "isolation.landlock", Degraded, "lsm=landlock"),
+        (
+            root(|h| h.confinement.notification = fails(Step::SeccompListener, Errno::EBUSY)),
+            "isolation.seccomp_notification",
+            Missing,
+            "an outer filter listens already",
+        ),
+        (
+            root(|h| h.confinement.notification = fails(Step::SeccompAction, Errno::EOPNOTSUPP)),
+            "isolation.seccomp_notification",
+            Missing,
+            "Linux 5.0",
+        ),
+        (root(|h| h.caller.own_ids = false), "isolation.user_ids", Missing, "SETUID and SETGID"),
+        (user(|_| ()), "isolation.user_ids", Degraded, "run Dayfly as root"),
+        (
+            root(|h| h.mounts.id_mapped_usr = Some(fails(Step::IdMapping, Errno::EINVAL))),
+            "isolation.id_mapped_binds",
+            Degraded,
+            "ext4",
+        ),
+        (
+            root(|h| h.mounts.id_mapped_tmpfs = Some(fails(Step::IdMapping, Errno::EINVAL))),
+            "isolation.id_mapped_binds",
+            Degraded,
+            "Linux 6.3 or later",
+        ),
+        (
+            root(|h| h.mounts.overlay = fails(Step::MountOverlay, Errno::ENODEV)),
+            "isolation.overlay",
+            Degraded,
+            "Linux 5.11",
+        ),
+    ]);
 }

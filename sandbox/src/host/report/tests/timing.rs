@@ -1,6 +1,6 @@
-//! Grades.
+//! Findings about timing, and grades.
 
-use dayfly_jobs::{CpuTime, WallTime};
+use dayfly_jobs::{Bytes, CpuTime, WallTime};
 
 use super::*;
 use crate::host::Jitter;
@@ -24,4 +24,22 @@ fn a_host_is_graded_by_its_settings_and_its_noise() {
         assert_eq!(found, [jitter_found, grade]);
         assert_eq!(checks.iter().all(|check| check.standing == Standing::Ok), grade == "steady");
     }
+}
+
+#[test]
+fn what_makes_times_unsteady_is_told() {
+    use Standing::Degraded;
+    told([
+        (root(|h| h.timing.swap = Bytes::gib(2)), "timing.swap", Degraded, "sudo swapoff -a"),
+        (root(|h| h.timing.smt = Some(true)), "timing.smt", Degraded, "smt/control"),
+        (root(|h| h.timing.turbo = Some(true)), "timing.turbo", Degraded, "no_turbo"),
+        (root(|h| h.timing.hybrid_cores = true), "timing.cores", Degraded, "--cpus pin:"),
+        (
+            root(|h| h.timing.governors = BTreeSet::from(["powersave".into()])),
+            "timing.governor",
+            Degraded,
+            "performance",
+        ),
+        (root(|h| h.timing.huge_pages = Some("always".into())), "timing.huge_pages", Degraded, "madvise"),
+    ]);
 }
