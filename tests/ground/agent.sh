@@ -1,10 +1,11 @@
 #!/usr/bin/busybox sh
 # Serves the host over a virtio port, one request a line:
-#   run USER SUBGROUP SECONDS SCRIPT   runs a shell script as that user in a session of its own, starting in a
-#                                      control group below the session's (or in that: `.`)
-#   poweroff                           ends the machine
-# The answer to `run` is one line, then exactly that many bytes of what the script printed:
-#   done CODE MILLISECONDS PROCESSES GROUPS BYTES
+#   run NUMBER USER SUBGROUP SECONDS SCRIPT   runs a shell script as that user in a session of its own, starting in a
+#                                             control group below the session's (or in that: `.`)
+#   poweroff                                  ends the machine
+# Requests run side by side; the host sees to it that they can. The answer to `run` is one line, then exactly that
+# many bytes of what the script printed:
+#   done NUMBER CODE MILLISECONDS PROCESSES GROUPS BYTES
 # PROCESSES (a number) and GROUPS (their paths, with commas between, or `.`) are what the script left behind; it is
 # killed and removed.
 #
@@ -13,8 +14,8 @@
 set -eu
 . /ground/sessions.sh
 
-OUTPUT=/run/ground-output
-number=0
+# Whoever makes this folder may answer.
+TURN=/run/ground-turn
 
 # Sets `now`, in milliseconds since the machine started.
 read_clock() {
@@ -55,20 +56,26 @@ remove_session() {
 }
 
 # The limit is kept from outside of the session, so that nothing in it can end the clock.
+# Arguments: number, user, subgroup, seconds, script.
 run() {
-    number=$((number + 1))
-    open_session "$1" "$number" "$2"
+    output=/run/ground-output-$1
+    open_session "$2" "$1" "$3"
     read_clock
     started=$now
     code=0
     # The port stays with the agent: nothing in a session may speak for it.
-    timeout -s KILL "$3" sh -c '. /ground/sessions.sh; enter "$1" "$2" /bin/sh -c "$3"' \
-        session "$session/$2" "$1" "$4" </dev/null >"$OUTPUT" 2>&1 3>&- || code=$?
+    timeout -s KILL "$4" sh -c '. /ground/sessions.sh; enter "$1" "$2" /bin/sh -c "$3"' \
+        session "$session/$3" "$2" "$5" </dev/null >"$output" 2>&1 3>&- || code=$?
     read_clock
     ended=$now
-    close_session "$session" "$2"
-    echo "done $code $((ended - started)) $processes $groups $(stat -c %s "$OUTPUT")" >&3
-    cat "$OUTPUT" >&3
+    close_session "$session" "$3"
+    until mkdir "$TURN" 2>/dev/null; do
+        sleep 0.01
+    done
+    echo "done $1 $code $((ended - started)) $processes $groups $(stat -c %s "$output")" >&3
+    cat "$output" >&3
+    rmdir "$TURN"
+    rm "$output"
 }
 
 for port in /sys/class/virtio-ports/*; do
@@ -77,15 +84,9 @@ for port in /sys/class/virtio-ports/*; do
 done
 read_clock
 echo "ready $now" >&3
-while read -r request rest <&3; do
+while read -r request number user subgroup seconds script <&3; do
     case "$request" in
-        run)
-            user=${rest%% *}
-            rest=${rest#* }
-            subgroup=${rest%% *}
-            rest=${rest#* }
-            run "$user" "$subgroup" "${rest%% *}" "${rest#* }"
-            ;;
+        run) run "$number" "$user" "$subgroup" "$seconds" "$script" & ;;
         poweroff) exit 0 ;;
         *) echo "unknown request: $request" >/dev/console; exit 1 ;;
     esac

@@ -7,6 +7,9 @@ use crate::ground::protocol::{Answer, Request};
 /// processes in it cannot have children with limits. Dayfly makes it itself when it starts without.
 pub(crate) const SUBGROUP: &str = "dayfly.supervisor";
 
+/// How many cases run side by side: as many as the machine has processors.
+const LANES: usize = 2;
+
 /// How a run is judged.
 #[derive(Clone)]
 pub(crate) enum Expected {
@@ -25,6 +28,8 @@ pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) request: Request,
     pub(crate) expected: Expected,
+    /// Whether it measures time or the whole machine, so that nothing may run beside it.
+    pub(crate) alone: bool,
 }
 
 /// How a case ended.
@@ -39,6 +44,13 @@ impl Case {
     /// What filters are matched against and reports show: user, suite, name.
     pub(crate) fn label(&self) -> String {
         format!("{} {} {}", self.request.user.name(), self.suite, self.name)
+    }
+
+    /// Whether it may start beside what is running. Tests keep out of each other's way by locks of their own, which
+    /// different users do not share.
+    pub(crate) fn may_join(&self, running: &[&Self]) -> bool {
+        let shares = |other: &&Self| !other.alone && other.request.user == self.request.user;
+        running.is_empty() || (!self.alone && running.len() < LANES && running.iter().all(shares))
     }
 
     /// The verdict on an answer. What is left behind is a failure whatever the program said of itself.
@@ -112,12 +124,12 @@ mod tests {
             limit: Duration::from_secs(5),
             script: "true".into(),
         };
-        Case { suite: "s".into(), name: "n".into(), request, expected }
+        Case { suite: "s".into(), name: "n".into(), request, expected, alone: false }
     }
 
     fn answer(code: u8, output: &str) -> Answer {
         let took = Duration::from_secs(6);
-        Answer { code, took, processes_left: 0, groups_left: Vec::new(), output: output.into() }
+        Answer { number: 0, code, took, processes_left: 0, groups_left: Vec::new(), output: output.into() }
     }
 
     fn failed(verdict: &Verdict, words: &str) -> bool {
@@ -133,6 +145,17 @@ mod tests {
         assert!(failed(&case.judge(&answer(101, GOOD)), "101"));
         assert!(failed(&case.judge(&answer(0, "test result: ok. 0 passed;")), "exit code 0"));
         assert!(failed(&case.judge(&answer(137, GOOD)), "killed after 5 s"));
+    }
+
+    #[test]
+    fn cases_run_side_by_side_unless_one_needs_the_machine() {
+        let quiet = case(Expected::Exit { code: 0, says: &[] });
+        let alone = Case { alone: true, ..quiet.clone() };
+        let mut foreign = quiet.clone();
+        foreign.request.user = User::Plain;
+        assert!(alone.may_join(&[]) && quiet.may_join(&[&quiet]));
+        assert!(!alone.may_join(&[&quiet]) && !quiet.may_join(&[&alone]));
+        assert!(!quiet.may_join(&[&quiet, &quiet]) && !quiet.may_join(&[&foreign]));
     }
 
     #[test]

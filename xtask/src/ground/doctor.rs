@@ -13,12 +13,19 @@ pub(crate) fn comparable(output: &str) -> String {
     checks.iter().map(|check| block(check).replace(kernel, "<kernel>")).collect()
 }
 
+/// The groups of sessions are numbered as they come.
+fn without_session_numbers(text: &str) -> String {
+    let Some((before, after)) = text.split_once(".scope") else { return text.to_owned() };
+    let name = before.trim_end_matches(|c: char| c.is_ascii_digit());
+    format!("{name}N.scope{}", without_session_numbers(after))
+}
+
 fn block(check: &Value) -> String {
     let text = |member: &str| check[member].as_str().unwrap_or_default().to_owned();
     let lines = [("", "found"), ("lost: ", "lost"), ("fix: ", "fix")].map(|(title, member)| {
         match text(member).as_str() {
             "" => String::new(),
-            said => format!("    {title}{}\n", without_measures(said)),
+            said => format!("    {title}{}\n", without_session_numbers(&without_measures(said))),
         }
     });
     format!("{} {}\n{}", text("standing"), text("id"), lines.concat())
@@ -66,6 +73,15 @@ mod tests {
             "ok kernel\n    Linux <kernel>\nmissing timer\n    late by <time> ms\n    lost: precision\n    \
              fix: wait <time> s, then retry\n"
         );
+    }
+
+    #[test]
+    fn sessions_have_no_numbers() {
+        assert_eq!(
+            without_session_numbers("/a/run-12.scope/b and /session-3.scope"),
+            "/a/run-N.scope/b and /session-N.scope"
+        );
+        assert_eq!(without_session_numbers("none 12"), "none 12");
     }
 
     #[test]

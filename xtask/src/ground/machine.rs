@@ -73,17 +73,32 @@ impl Machine {
         Ok(Self { qemu, port: Port::new(to, from), console, log, grace, boot_time: Duration::ZERO })
     }
 
-    /// Runs one thing inside and waits for its end.
+    /// Runs one thing inside and waits for its end. Nothing else may be running.
     pub(crate) fn run(&mut self, request: &Request) -> Result<Answer, Error> {
-        let line = request.line()?;
-        match self.ask(&line, Instant::now() + request.limit + self.grace) {
+        self.start_running(0, request)?;
+        self.next_answer(self.deadline(request), &request.script)
+    }
+
+    /// Has something run inside, beside what is running already.
+    pub(crate) fn start_running(&mut self, number: usize, request: &Request) -> Result<(), Error> {
+        let line = request.line(number)?;
+        self.port.say(&line).ok_or_else(|| self.trouble(&format!("before `{}`", request.script)))
+    }
+
+    /// When something that is started now must have been answered.
+    pub(crate) fn deadline(&self, request: &Request) -> Instant {
+        Instant::now() + request.limit + self.grace
+    }
+
+    /// Waits for the end of whatever ends first. `doing` says what is running.
+    pub(crate) fn next_answer(&mut self, deadline: Instant, doing: &str) -> Result<Answer, Error> {
+        match self.hear(deadline) {
             Some(answer) => answer,
-            None => Err(self.trouble(&format!("at `{}`", line.trim_end()))),
+            None => Err(self.trouble(&format!("at `{doing}`"))),
         }
     }
 
-    fn ask(&mut self, request: &str, deadline: Instant) -> Option<Result<Answer, Error>> {
-        self.port.say(request)?;
+    fn hear(&mut self, deadline: Instant) -> Option<Result<Answer, Error>> {
         let line = self.port.line(deadline)?;
         let (mut answer, bytes) = match Answer::of_line(&line) {
             Ok(parts) => parts,
@@ -198,14 +213,14 @@ mod tests {
 
     #[test]
     fn an_answer_has_its_output() {
-        let answer = asked("printf 'done 3 20 0 . 4\\na\\nb\\n'").unwrap();
+        let answer = asked("printf 'done 0 3 20 0 . 4\\na\\nb\\n'").unwrap();
         assert_eq!((answer.code, answer.output.as_str()), (3, "a\nb\n"));
     }
 
     #[test]
     fn a_panic_is_reported_with_its_text() {
         let error = asked("echo '[1] Kernel panic - not syncing: Oops' >console.log").unwrap_err();
-        assert!(error.starts_with("kernel panic at `run root") && error.contains("syncing: Oops"), "{error}");
+        assert!(error.starts_with("kernel panic at `x`") && error.contains("syncing: Oops"), "{error}");
     }
 
     #[test]

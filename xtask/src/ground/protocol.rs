@@ -19,14 +19,14 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// The line that asks for it.
-    pub(crate) fn line(&self) -> Result<String, Error> {
+    /// The line that asks for it under a number of its own.
+    pub(crate) fn line(&self, number: usize) -> Result<String, Error> {
         if self.script.contains('\n') {
             return Err(Error::answer("the proving ground", "a script to run in there must be one line"));
         }
         let seconds = self.limit.as_secs().max(1);
         let subgroup = self.subgroup.unwrap_or(".");
-        Ok(format!("run {} {subgroup} {seconds} {}\n", self.user.name(), self.script))
+        Ok(format!("run {number} {} {subgroup} {seconds} {}\n", self.user.name(), self.script))
     }
 }
 
@@ -43,6 +43,8 @@ pub(crate) fn quoted(word: &str) -> String {
 /// How a request ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
+    /// The request's.
+    pub(crate) number: usize,
     /// The exit code as a shell tells it: 128+n for signal n.
     pub(crate) code: u8,
     pub(crate) took: Duration,
@@ -58,10 +60,11 @@ impl Answer {
     /// Reads the first line of an answer; also tells how many bytes of output follow.
     pub(crate) fn of_line(line: &str) -> Result<(Self, usize), Error> {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        let &["done", code, milliseconds, processes, groups, bytes] = fields.as_slice() else {
+        let &["done", number, code, milliseconds, processes, groups, bytes] = fields.as_slice() else {
             return Err(unexpected(line));
         };
         let answer = Self {
+            number: number.parse().map_err(|_| unexpected(line))?,
             code: code.parse().map_err(|_| unexpected(line))?,
             took: Duration::from_millis(milliseconds.parse().map_err(|_| unexpected(line))?),
             processes_left: processes.parse().map_err(|_| unexpected(line))?,
@@ -89,11 +92,11 @@ mod tests {
     fn a_request_is_one_line() {
         let limit = Duration::from_secs(5);
         let mut request = Request { user: User::Ground, subgroup: None, limit, script: "echo 'a b'".into() };
-        assert_eq!(request.line().unwrap(), "run ground . 5 echo 'a b'\n");
+        assert_eq!(request.line(3).unwrap(), "run 3 ground . 5 echo 'a b'\n");
         request.subgroup = Some("leaf");
-        assert_eq!(request.line().unwrap(), "run ground leaf 5 echo 'a b'\n");
+        assert_eq!(request.line(3).unwrap(), "run 3 ground leaf 5 echo 'a b'\n");
         request.script.push_str("\npoweroff");
-        assert!(request.line().is_err());
+        assert!(request.line(3).is_err());
     }
 
     #[test]
@@ -105,12 +108,12 @@ mod tests {
 
     #[test]
     fn an_answer_tells_what_was_left_behind() {
-        let (answer, bytes) = Answer::of_line("done 137 5012 2 a,a/b 17\n").unwrap();
-        assert_eq!((answer.processes_left, bytes), (2, 17));
+        let (answer, bytes) = Answer::of_line("done 4 137 5012 2 a,a/b 17\n").unwrap();
+        assert_eq!((answer.number, answer.processes_left, bytes), (4, 2, 17));
         assert_eq!(answer.groups_left, ["a", "a/b"]);
         assert!(answer.timed_out(Duration::from_secs(5)));
         assert!(!answer.timed_out(Duration::from_secs(6)));
-        assert!(Answer::of_line("done 0 1 0 . 0\n").unwrap().0.groups_left.is_empty());
+        assert!(Answer::of_line("done 0 0 1 0 . 0\n").unwrap().0.groups_left.is_empty());
     }
 
     #[test]
@@ -118,11 +121,11 @@ mod tests {
         for line in [
             "",
             "done",
-            "done 0 1 0 .",
-            "done 256 1 0 . 0",
-            "done 0 1 0 . x",
+            "done 0 1 0 . 0",
+            "done 0 256 1 0 . 0",
+            "done 0 0 1 0 . x",
             "ready 2.1",
-            "done 0 1 0 . 0 0",
+            "done 0 0 1 0 . 0 0",
         ] {
             assert!(Answer::of_line(line).is_err(), "{line}");
         }

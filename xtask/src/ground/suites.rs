@@ -19,6 +19,9 @@ const TEST_LIMIT: Duration = Duration::from_secs(120);
 /// What one command may take.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
+/// Tests with one of these in their name want the processors for themselves; `.config/nextest.toml` says the same.
+const NAMES_OF_THE_LONELY: [&str; 4] = ["timing", "alone", "crash", "speed"];
+
 /// Reasons for which a test may say that it cannot run as that user: no compilers are inside, and what only root
 /// can do is tried as root.
 fn may_skip(user: User) -> &'static [&'static str] {
@@ -55,7 +58,8 @@ fn commands(programs: &Programs) -> Vec<Case> {
     let run = |words: &str| format!("exec {} run {words}", shown(&programs.dayfly));
     let command = |name: &str, user, script: String, code, says| {
         let request = Request { user, subgroup: None, limit: COMMAND_LIMIT, script };
-        Case { suite: "commands".into(), name: name.into(), request, expected: Expected::Exit { code, says } }
+        let expected = Expected::Exit { code, says };
+        Case { suite: "commands".into(), name: name.into(), request, expected, alone: true }
     };
     let kvm = format!("exec {}", shown(&programs.kvm_check));
     let mut cases = vec![command("kvm_runs_a_guest", User::Root, kvm, 0, &["40 + 2 = 42"])];
@@ -74,14 +78,10 @@ pub(crate) fn doctor(repo: &Repo, programs: &Programs, user: User) -> Result<Cas
         Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => String::new(),
         other => other.map_err(|source| Error::file(path, source))?,
     };
-    let script = format!("{} doctor --json || true", shown(&programs.dayfly));
+    let script = format!("exec {} doctor --json", shown(&programs.dayfly));
     let request = Request { user, subgroup: None, limit: COMMAND_LIMIT, script };
-    Ok(Case {
-        suite: "doctor".into(),
-        name: "as_in_the_snapshot".into(),
-        request,
-        expected: Expected::Doctor { snapshot },
-    })
+    let expected = Expected::Doctor { snapshot };
+    Ok(Case { suite: "doctor".into(), name: "as_in_the_snapshot".into(), request, expected, alone: true })
 }
 
 fn test_case(programs: &Programs, program: &TestProgram, test: &str, user: User) -> Case {
@@ -89,6 +89,7 @@ fn test_case(programs: &Programs, program: &TestProgram, test: &str, user: User)
         ("CARGO_MANIFEST_DIR", program.folder.display().to_string()),
         ("DAYFLY_BIN", programs.dayfly.display().to_string()),
         ("DAYFLY_PAYLOADS", programs.payloads.display().to_string()),
+        ("DAYFLY_CRASH_RUNS", "10".to_owned()),
         ("RUST_BACKTRACE", "0".to_owned()),
     ];
     let variables: String =
@@ -102,7 +103,8 @@ fn test_case(programs: &Programs, program: &TestProgram, test: &str, user: User)
     let subgroup = (user == User::Ground).then_some(SUBGROUP);
     let request = Request { user, subgroup, limit: TEST_LIMIT, script };
     let expected = Expected::Test { may_skip: may_skip(user) };
-    Case { suite: program.name.clone(), name: test.to_owned(), request, expected }
+    let alone = NAMES_OF_THE_LONELY.iter().any(|part| test.contains(part));
+    Case { suite: program.name.clone(), name: test.to_owned(), request, expected, alone }
 }
 
 fn shown(path: &Path) -> String {
