@@ -5,8 +5,8 @@ use dayfly_jobs::{Limit, StartFailure, Termination};
 use crate::error::CliError;
 
 /// The documented table, shown below `dayfly run --help`.
-pub(crate) const TABLE: &str = "\
-  0-119  the program's own exit code (a program may also use the codes below; --json tells them apart)
+pub(crate) const TABLE: &str =
+    "  0-119  the program's own exit code (it may use those below as well; --json tells them apart)
   120    cancelled: SIGINT, SIGTERM or SIGHUP reached dayfly
   121    stopped at a system call that the policy forbids
   122    stopped at the output, disk, inodes, file-size or another size or count limit

@@ -196,3 +196,6 @@ fn search_path(toolchains: &[Toolchain]) -> Result<OsString, CliError> {
         CliError::config(format!("a toolchain's path: {error}"), "name a folder without ':'")
     })
 }
+
+#[cfg(test)]
+mod tests;

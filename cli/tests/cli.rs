@@ -1,4 +1,5 @@
 //! The binary as a user meets it, where no jail is needed: mistakes, help, configuration, policies, streams.
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 use std::fs;
 use std::os::fd::OwnedFd;

@@ -24,7 +24,7 @@ pub struct SweepReport {
 /// # Errors
 /// Groups or locks cannot be read, or something cannot be removed; the rest has been removed even so.
 pub fn sweep(parent: Option<&Path>) -> Result<SweepReport, SandboxError> {
-    sweep_with(&*cgroup::detect(parent)?, &Slots::open_default()?)
+    sweep_with(&*cgroup::detect(parent, &Default::default())?, &Slots::open_default()?)
 }
 
 /// The same with this driver and these locks.

@@ -19,6 +19,7 @@ mod seccomp;
 mod secrets;
 mod silent;
 mod streams;
+mod table;
 mod timing;
 mod toctou;
 mod tty;

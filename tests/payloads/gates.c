@@ -92,7 +92,7 @@ static int trace_all(int argc, char **argv)
     (void)argc, (void)argv;
     for (pid_t pid = 1; pid < 4000; pid++) {
         char path[64];
-        if (pid == getpid() || kill(pid, 0) == -1)
+        if (pid == getpid() || (kill(pid, 0) == -1 && errno == ESRCH))
             continue;
         snprintf(path, sizeof path, "/proc/%d/mem", pid);
         say("sees process %d", pid);

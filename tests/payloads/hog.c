@@ -207,7 +207,11 @@ static int locked(int argc, char **argv)
     tell("huge pages", (long)mmap(NULL, 2 * MIB, PROT_READ | PROT_WRITE,
                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0) == -1 ? -1 : 0);
     tell("shm huge", shmget(IPC_PRIVATE, 2 * MIB, IPC_CREAT | SHM_HUGETLB | 0600));
-    tell("memfd huge", memfd_create("huge", MFD_HUGETLB));
+    int huge = memfd_create("huge", MFD_HUGETLB);
+    tell("memfd huge", huge == -1 || ftruncate(huge, 2 * MIB) == -1 ||
+                               mmap(NULL, 2 * MIB, PROT_READ | PROT_WRITE, MAP_SHARED, huge, 0) == MAP_FAILED
+                           ? -1
+                           : 0);
     struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
     tell("raise memlock", setrlimit(RLIMIT_MEMLOCK, &limit));
     return 0;

@@ -39,14 +39,26 @@ static void daemonise(void)
     close(0);
 }
 
-/* Leaves a daemon that burns CPU and writes to a file for as long as it lives; the leader exits early. */
+static long read_beat(const char *file)
+{
+    char text[32] = {0};
+    int fd = open(file, O_RDONLY);
+    ssize_t n = fd == -1 ? 0 : read(fd, text, sizeof text - 1);
+    if (fd != -1)
+        close(fd);
+    return n > 0 ? atol(text) : 0;
+}
+
+/* Leaves a daemon that burns CPU and writes to a file for as long as it lives; the leader ends when the
+ * daemon has burned 10 ms for 25 times. */
 static int daemon_stays(int argc, char **argv)
 {
     const char *file = argc > 1 ? argv[1] : "/box/pulse";
     pid_t self = getpid();
     daemonise();
     if (getpid() == self) {
-        sleep_ms(400);
+        while (read_beat(file) < 25)
+            sleep_ms(5);
         return 0;
     }
     signal(SIGTERM, SIG_IGN);
@@ -162,6 +174,20 @@ static int segfaults(int argc, char **argv)
     return 0;
 }
 
+/* Queues signals to itself that it never takes. */
+static int pending(int argc, char **argv)
+{
+    sigset_t blocked;
+    sigfillset(&blocked);
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
+    long count = 0;
+    while (count < 1000000 && sigqueue(getpid(), SIGRTMIN, (union sigval){0}) == 0)
+        count++;
+    say("pending: %ld, then %s", count, strerrorname_np(errno));
+    sleep_ms(argc > 1 ? atol(argv[1]) : 0);
+    return 0;
+}
+
 /* Starts as many children as it can get and holds them while told to. */
 static int hold_children(int argc, char **argv)
 {
@@ -181,7 +207,7 @@ int main(int argc, char **argv)
         {"bomb", bomb},           {"racer", racer},         {"daemon", daemon_stays},
         {"hold-stdout", hold_stdout}, {"kill-all", kill_all}, {"stubborn", stubborn},
         {"zombies", zombies},     {"leaderless", leaderless}, {"vfork-hang", vfork_hang},
-        {"segfaults", segfaults}, {"hold-children", hold_children}, {NULL, NULL},
+        {"segfaults", segfaults}, {"hold-children", hold_children}, {"pending", pending}, {NULL, NULL},
     };
     return choose(modes, argc, argv);
 }

@@ -17,6 +17,7 @@ mod canary;
 mod end;
 mod host;
 mod payload;
+mod processes;
 mod run;
 mod snapshot;
 mod unprivileged;
@@ -27,8 +28,8 @@ pub use canary::{Canary, Secret};
 pub use end::{End, Run};
 pub use host::{ROOT_UID_BASE, cpus, has, is_root, open, skipped, usable};
 pub use payload::payloads;
+pub use processes::jailed_processes;
 pub use run::{Dayfly, Running};
-pub use snapshot::jailed_processes;
 pub use unprivileged::Unprivileged;
 
 /// Ends the test as skipped: named, counted, and a failure where `DAYFLY_REQUIRE=all`.

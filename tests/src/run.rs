@@ -215,7 +215,8 @@ impl Running {
         self.child.kill().unwrap();
     }
 
-    /// Sends the supervisor a signal. It is our unreaped child, so the number cannot mean another process.
+    /// Sends the supervisor a signal.
+    #[expect(clippy::disallowed_methods, reason = "an unreaped child of ours keeps its number")]
     pub fn signal(&self, signal: nix::sys::signal::Signal) {
         let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
         nix::sys::signal::kill(pid, signal).unwrap();

@@ -9,6 +9,28 @@ use crate::error::Error;
 use crate::out;
 use crate::process::Run;
 
+/// A program that runs tests and ends with a summary line of its own form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Runner {
+    /// `cargo test`, one summary for each test binary.
+    Cargo,
+    /// nextest, one summary. It shows what failed tests printed, which may look like the other form.
+    Nextest,
+}
+
+impl Runner {
+    /// The counts of a summary line, or nothing for any other line.
+    fn counts(self, line: &str) -> Option<String> {
+        match self {
+            Self::Cargo => line.strip_prefix("test result: ").map(|rest| rest.replace(';', ",")),
+            Self::Nextest => {
+                let (before, counts) = line.split_once(" run: ")?;
+                before.trim_start().starts_with("Summary [").then(|| counts.to_owned())
+            }
+        }
+    }
+}
+
 /// How many tests ran and how they ended.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Tally {
@@ -34,17 +56,9 @@ impl Tally {
         self.broken.extend(other.broken);
     }
 
-    /// Counts the summary line of `cargo test` or nextest; any other line counts nothing.
-    fn count_line(&mut self, line: &str) {
-        let line = without_colours(line);
-        let counts = match line.trim_start().split_once("test result:") {
-            Some(("", rest)) => rest.replace(';', ","),
-            Some(_) => return,
-            None => match line.split_once(" run: ") {
-                Some((before, rest)) if before.trim_start().starts_with("Summary [") => rest.to_owned(),
-                Some(_) | None => return,
-            },
-        };
+    /// Counts a runner's summary line; any other line counts nothing.
+    fn count_line(&mut self, runner: Runner, line: &str) {
+        let Some(counts) = runner.counts(&without_colours(line)) else { return };
         for part in counts.split([',', '.']) {
             let Some((number, ending)) = part.trim().split_once(' ') else { continue };
             let Ok(number) = number.parse::<u64>() else { continue };
@@ -71,7 +85,7 @@ impl fmt::Display for Tally {
 }
 
 /// Runs one test runner; its output goes through as it comes, and `tally` learns what it reported.
-pub(crate) fn run_tests(name: &str, mut run: Run, tally: &mut Tally) -> Result<(), Error> {
+pub(crate) fn run_tests(name: &str, runner: Runner, mut run: Run, tally: &mut Tally) -> Result<(), Error> {
     out::command(&run.shown());
     let failed_before = tally.failed;
     run.command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -84,7 +98,7 @@ pub(crate) fn run_tests(name: &str, mut run: Run, tally: &mut Tally) -> Result<(
         lines
     });
     let status = child.wait().map_err(|source| run.spawn_error(source))?;
-    counted.iter().for_each(|line| tally.count_line(line));
+    counted.iter().for_each(|line| tally.count_line(runner, line));
     if !status.success() && tally.failed == failed_before {
         tally.broken.push(format!("{name} ({status})"));
     }
@@ -122,47 +136,58 @@ fn without_colours(line: &str) -> String {
 mod tests {
     use super::*;
 
-    fn count(line: &str) -> (u64, u64) {
+    fn count(runner: Runner, line: &str) -> (u64, u64) {
         let mut tally = Tally::default();
-        tally.count_line(line);
+        tally.count_line(runner, line);
         (tally.passed, tally.failed)
     }
 
     #[test]
-    fn summary_lines_of_both_runners_are_counted() {
+    fn summary_lines_of_cargo_are_counted() {
         for (line, counts) in [
             ("test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out", (3, 0)),
             ("test result: FAILED. 3 passed; 2 failed; 0 ignored; finished in 0.10s", (3, 2)),
+            ("\x1b[1mtest result\x1b[0m: \x1b[32mok\x1b[0m. 3 passed; 0 failed", (3, 0)),
+            ("    test result: ok. 9 passed; 0 failed", (0, 0)),
+            ("     Summary [   0.010s] 5 tests run: 5 passed, 0 skipped", (0, 0)),
+            ("9 passed", (0, 0)),
+        ] {
+            assert_eq!(count(Runner::Cargo, line), counts, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_summary_line_of_nextest_is_counted() {
+        for (line, counts) in [
             ("     Summary [   0.010s] 5 tests run: 5 passed, 0 skipped", (5, 0)),
             (
-                "     Summary [   1.5s] 9/12 tests run: 7 passed (1 slow), 1 failed, 1 timed out, 3 skipped",
+                "     Summary [ 1.5s] 9/12 tests run: 7 passed (1 slow), 1 failed, 1 timed out, 3 skipped",
                 (7, 2),
             ),
             (
-                "\x1b[32;1m     Summary\x1b[0m [ 0.1s] \x1b[1m5\x1b[0m tests run: \x1b[1m5\x1b[0m passed, 0 skipped",
+                "\x1b[32;1m     Summary\x1b[0m [ 0.1s] \x1b[1m5\x1b[0m tests run: \x1b[1m5\x1b[0m passed",
                 (5, 0),
             ),
-            ("a test said: test result: 9 passed", (0, 0)),
-            ("9 passed", (0, 0)),
+            ("test result: FAILED. 0 passed; 1 failed; 0 ignored", (0, 0)),
+            ("    test result: FAILED. 0 passed; 1 failed; 0 ignored", (0, 0)),
         ] {
-            assert_eq!(count(line), counts, "{line}");
+            assert_eq!(count(Runner::Nextest, line), counts, "{line}");
         }
     }
 
     #[test]
     fn a_runner_that_fails_without_a_failed_test_is_named() {
         let mut tally = Tally::default();
-        run_tests("doctests", Run::new("false"), &mut tally).unwrap();
+        run_tests("doctests", Runner::Cargo, Run::new("false"), &mut tally).unwrap();
         assert!(!tally.is_good());
         assert!(tally.to_string().contains("did not finish: doctests"), "{tally}");
     }
 
     #[test]
     fn output_is_counted_from_both_streams() {
-        let script =
-            "echo 'test result: ok. 2 passed; 0 failed'; echo 'Summary [1s] 1 test run: 1 passed' >&2";
+        let script = "echo 'test result: ok. 2 passed; 0 failed'; echo 'test result: ok. 1 passed' >&2";
         let mut tally = Tally::default();
-        run_tests("sh", Run::new("sh").args(["-c", script]), &mut tally).unwrap();
+        run_tests("sh", Runner::Cargo, Run::new("sh").args(["-c", script]), &mut tally).unwrap();
         assert_eq!((tally.passed, tally.is_good()), (3, true));
     }
 }

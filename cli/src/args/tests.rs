@@ -1,3 +1,5 @@
+//! Tables of command lines and what they mean; snapshots of the help.
+
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 

@@ -25,6 +25,7 @@ pub(crate) fn run(args: &RunArgs, global: &Global, out: &Out) -> Result<u8, CliE
     let request = Request::new(args, &settings, &host)?;
     let span = tracing::info_span!("job", id = std::process::id());
     let _entered = span.enter();
+    tracing::info!(policy = request.spec.policy.name(), command = ?request.command, "running");
     match (args.sandbox.explain, global.json) {
         (true, _) => explain(&request, global, out),
         (false, true) => captured(args, &request, out),

@@ -1,10 +1,13 @@
+//! The layers, the built-in text, and what mistakes in a file are answered with.
+
 use dayfly_jobs::{Bytes, Limit};
 
 use super::*;
 use crate::values::PolicyRef;
 
 fn file(text: &str) -> Result<Config, String> {
-    let layer = Layer::checked(Origin::File("d.toml".into()), text).map_err(|error| error.to_string())?;
+    let layer = Layer::parse(Origin::File("d.toml".into()), text).and_then(Layer::check);
+    let layer = layer.map_err(|error| error.to_string())?;
     Figment::from(&layer).extract().map_err(|error| error.to_string())
 }
 
@@ -24,6 +27,7 @@ fn uncommented() -> String {
 #[test]
 fn the_built_in_text_says_what_it_means() {
     let built_in = file(BUILT_IN).unwrap();
+    assert_eq!(built_in, Config::built_in());
     assert_eq!(built_in.run.policy, Some(PolicyRef::Name("interpreted".into())));
     assert_eq!(built_in.root.host.toolchains, ["rustup"]);
     assert!(Limit::ALL.into_iter().all(|limit| !built_in.run.limits.sets(limit)));

@@ -63,15 +63,8 @@ fn action(action: Action) -> ScmpAction {
 }
 
 fn comparison(condition: &Condition) -> ScmpArgCompare {
-    let (op, value) = match condition.test {
-        Test::Equal(value) => (ScmpCompareOp::Equal, value),
-        Test::NotEqual(value) => (ScmpCompareOp::NotEqual, value),
-        Test::Less(value) => (ScmpCompareOp::Less, value),
-        Test::LessOrEqual(value) => (ScmpCompareOp::LessOrEqual, value),
-        Test::Greater(value) => (ScmpCompareOp::Greater, value),
-        Test::GreaterOrEqual(value) => (ScmpCompareOp::GreaterEqual, value),
-        Test::Masked { mask, value } => (ScmpCompareOp::MaskedEqual(mask), value),
-    };
+    let Test { mask, value } = condition.test;
+    let op = if mask == u64::MAX { ScmpCompareOp::Equal } else { ScmpCompareOp::MaskedEqual(mask) };
     ScmpArgCompare::new(u32::from(condition.argument), op, value)
 }
 

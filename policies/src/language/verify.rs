@@ -110,38 +110,24 @@ fn example(rule: &Rule) -> [u64; 6] {
     let mut arguments = [0; 6];
     for condition in &rule.conditions {
         if let Some(slot) = arguments.get_mut(usize::from(condition.argument)) {
-            *slot = match condition.test {
-                Test::Equal(value) | Test::LessOrEqual(value) | Test::GreaterOrEqual(value) => value,
-                Test::NotEqual(value) => !value,
-                Test::Less(value) => value.saturating_sub(1),
-                Test::Greater(value) => value.saturating_add(1),
-                Test::Masked { value, .. } => value,
-            };
+            *slot = condition.test.value;
         }
     }
     arguments
 }
 
-/// Values at, beside and far from the boundary of a test, with the halves of the register mixed.
-fn corners(test: Test) -> impl Iterator<Item = u64> {
-    const HIGH_BIT: u64 = 1 << 32;
-    let (value, mask) = match test {
-        Test::Equal(value)
-        | Test::NotEqual(value)
-        | Test::Less(value)
-        | Test::LessOrEqual(value)
-        | Test::Greater(value)
-        | Test::GreaterOrEqual(value) => (value, u64::MAX),
-        Test::Masked { mask, value } => (value, mask),
-    };
+/// Values that pass a test, or fail it by one bit or by much, with the halves of the register mixed.
+fn corners(Test { mask, value }: Test) -> impl Iterator<Item = u64> {
     let lowest = mask & mask.wrapping_neg();
+    let highest = 1_u64.checked_shl(mask.checked_ilog2().unwrap_or_default()).unwrap_or_default();
     [
         value,
         value.wrapping_sub(1),
         value.wrapping_add(1),
-        value ^ HIGH_BIT,
+        value ^ (1 << 32),
         value ^ (1 << 63),
         value ^ lowest,
+        value ^ highest,
         value | !mask,
         (value | !mask) ^ lowest,
         value.rotate_left(32),

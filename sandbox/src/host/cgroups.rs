@@ -79,7 +79,7 @@ fn mounted(files: &HostFiles, mountinfo: &str) -> (Option<V2Tree>, Vec<String>) 
 
 /// Makes a group as a job's is made, lets a child enter it, and removes it with all that was made for it.
 fn try_group(parent: Option<&Path>) -> Result<Groups, SandboxError> {
-    let driver = cgroup::detect(parent)?;
+    let driver = cgroup::detect(parent, &Default::default())?;
     let slot = Slots::open_default()?.acquire()?;
     let group = driver.create(&slot.next_group(), Wants::default())?;
     let enter = enter(group.entry());

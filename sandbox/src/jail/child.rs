@@ -209,6 +209,9 @@ fn place_streams(streams: [OwnedFd; 3]) -> nix::Result<()> {
 /// pipes to, which a limit of 0 does not stop.
 const CORE: u64 = 1;
 
+/// Queued signals and timers of a job.
+const PENDING_SIGNALS: u64 = 4096;
+
 fn set_rlimits(order: &Order) -> Result<(), Failure> {
     let limits = [
         (libc::RLIMIT_NOFILE, order.head.open_files),
@@ -218,6 +221,7 @@ fn set_rlimits(order: &Order) -> Result<(), Failure> {
         (libc::RLIMIT_MEMLOCK, 0),
         (libc::RLIMIT_MSGQUEUE, 0),
         (libc::RLIMIT_NICE, 0),
+        (libc::RLIMIT_SIGPENDING, PENDING_SIGNALS),
         (libc::RLIMIT_RTPRIO, 0),
     ];
     for (resource, value) in limits {

@@ -15,7 +15,7 @@ use super::{child, init};
 use crate::cgroup::{Entry, Group};
 use crate::sys::clone::{Child, CloneRequest, Cloned, SharedNumber, clone3};
 use crate::sys::mount::{self, Attributes};
-use crate::sys::{message, pidfd};
+use crate::sys::{message, pidfd, process};
 use crate::{SandboxError, SetupStage};
 
 /// How long a process of ours may take for its next step before the host is called broken.
@@ -27,8 +27,8 @@ pub(crate) struct Init {
     child: Child,
     /// Closing this ends the jail.
     control: OwnedFd,
-    /// How to get into its namespaces without root.
-    namespaces: Option<[OwnedFd; NAMESPACE_FILES.len()]>,
+    /// Its namespaces, where we may not join them through the process.
+    namespaces: Vec<OwnedFd>,
 }
 
 impl Init {
@@ -97,11 +97,16 @@ pub(crate) fn start_init(shape: &Shape, identity: Identity) -> Result<Init, Sand
     };
     let request = CloneRequest { flags: u64::from(NAMESPACES.unsigned_abs()), ..CloneRequest::default() };
     // SAFETY: the child runs `init::run`, which keeps the rules of its module and does not return.
-    let child = match unsafe { clone3(&request) }.map_err(SandboxError::namespaces)? {
+    let make = || match unsafe { clone3(&request) }? {
         Cloned::Child => init::run(&mut brief),
-        Cloned::Parent(child) => child,
+        Cloned::Parent(child) => Ok(child),
     };
-    let mut init = Init { child, control, namespaces: None };
+    let child = match identity {
+        Identity::Range { first, .. } => process::as_user(first, make),
+        Identity::Own { .. } => make(),
+    };
+    let child = child.map_err(SandboxError::namespaces)?;
+    let mut init = Init { child, control, namespaces: Vec::new() };
     match introduce(&mut init, identity) {
         Ok(()) => Ok(init),
         Err(error) => {
@@ -115,19 +120,17 @@ pub(crate) fn start_init(shape: &Shape, identity: Identity) -> Result<Init, Sand
 fn introduce(init: &mut Init, identity: Identity) -> Result<(), SandboxError> {
     identity.write_maps(init.child.pid).map_err(|error| SandboxError::IdMap { error })?;
     if !identity.is_range() {
-        init.namespaces = Some(namespaces(init.child.pid)?);
+        init.namespaces = open_namespaces(init.child.pid)?;
     }
     message::send(init.control.as_fd(), b"!", &[]).map_err(system("start init"))
 }
 
 /// Opens the namespaces of an init that has not hidden itself yet: later only root may look into it.
-fn namespaces(pid: libc::pid_t) -> Result<[OwnedFd; NAMESPACE_FILES.len()], SandboxError> {
-    let open = |name: &&str| std::fs::File::open(format!("/proc/{pid}/ns/{name}"));
-    let files =
-        NAMESPACE_FILES.iter().map(|name| open(name).map(OwnedFd::from)).collect::<Result<Vec<_>, _>>();
+fn open_namespaces(pid: libc::pid_t) -> Result<Vec<OwnedFd>, SandboxError> {
+    let open = |name| std::fs::File::open(format!("/proc/{pid}/ns/{name}")).map(OwnedFd::from);
     let errno = |error: std::io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
-    let files = files.map_err(|error| SandboxError::system("open a namespace", errno(error)))?;
-    files.try_into().map_err(|_| SandboxError::system("open a namespace", Errno::EIO))
+    let opened: Result<_, _> = NAMESPACE_FILES.into_iter().map(open).collect();
+    opened.map_err(|error| SandboxError::system("open a namespace", errno(error)))
 }
 
 fn ascending<'a>(fds: impl Iterator<Item = BorrowedFd<'a>>) -> Vec<RawFd> {
@@ -206,7 +209,7 @@ pub(crate) fn start_courier(
         Some(Entry::V1(files)) => files.iter().map(AsFd::as_fd).collect(),
         None => Vec::new(),
     };
-    let namespaces: Vec<_> = init.namespaces.iter().flatten().map(AsFd::as_fd).collect();
+    let namespaces: Vec<_> = init.namespaces.iter().map(AsFd::as_fd).collect();
     let keep = groups.into_iter().chain(namespaces.iter().copied()).chain([init.pidfd(), theirs.as_fd()]);
     let keep = ascending(keep);
     let brief = child::Brief {

@@ -12,7 +12,7 @@ use crate::out;
 use crate::packages;
 use crate::process::Run;
 use crate::repo::Repo;
-use crate::runner::{Tally, run_tests};
+use crate::runner::{Runner, Tally, run_tests};
 
 pub(crate) const COMMAND: Command = Command {
     name: "test",
@@ -43,7 +43,7 @@ fn run(repo: &Repo, mut args: Args) -> Result<(), Error> {
     session.unit_and_integration(&filters, &mut tally)?;
     if filters.is_empty() {
         out::title("Documentation tests");
-        run_tests("doctests", session.cargo(&["test", "--workspace", "--doc"]), &mut tally)?;
+        run_tests("doctests", Runner::Cargo, session.cargo(&["test", "--workspace", "--doc"]), &mut tally)?;
     }
     let skips = session.skips()?;
     show_skips(&skips);
@@ -102,17 +102,17 @@ impl<'a> Session<'a> {
             let colour = if out::coloured() { "always" } else { "never" };
             let nextest = ["nextest", "run", "--workspace", "--no-fail-fast", "--no-tests=warn"];
             let nextest = self.cargo(&nextest).args(["--profile", profile, "--color", colour]);
-            return run_tests("tests", nextest.args(filters), tally);
+            return run_tests("tests", Runner::Nextest, nextest.args(filters), tally);
         }
         out::left_out("nextest", "not installed, so cargo test runs the tests");
         let most =
             self.cargo(&["test", "--workspace", "--all-targets", "--no-fail-fast", "--exclude", HOST_TESTS]);
-        run_tests("tests", most.arg("--").args(filters), tally)?;
+        run_tests("tests", Runner::Cargo, most.arg("--").args(filters), tally)?;
         if !self.repo.has_package(HOST_TESTS)? {
             return Ok(());
         }
         let host = self.cargo(&["test", "--package", HOST_TESTS, "--all-targets", "--no-fail-fast"]);
-        run_tests(HOST_TESTS, host.args(["--", "--test-threads=1"]).args(filters), tally)
+        run_tests(HOST_TESTS, Runner::Cargo, host.args(["--", "--test-threads=1"]).args(filters), tally)
     }
 
     fn skips(&self) -> Result<BTreeSet<String>, Error> {

@@ -37,11 +37,11 @@ impl End {
     }
 }
 
-/// What all cases run under; a judge would use something like it.
+/// What all cases run under; a judge would use something like it. The wall time leaves room for a busy machine.
 const LIMITS: &[&str] = &[
     "--policy=strict",
     "--cpu-time=1s",
-    "--wall-time=3s",
+    "--wall-time=15s",
     "--memory=64M",
     "--processes=16",
     "--output=1M",

@@ -51,7 +51,7 @@ impl<'a> Ground<'a> {
         out::title("Build");
         let programs = programs::Programs::build(repo, &folder)?;
         out::title("Image");
-        let image = image::Builder::open(repo, &folder)?.build(&programs.files())?;
+        let image = image::Builder::open(repo, &folder)?.build(&programs.files()?)?;
         Ok(Self { repo, folder, programs, image })
     }
 

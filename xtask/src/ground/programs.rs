@@ -25,6 +25,8 @@ pub(crate) struct TestProgram {
 pub(crate) struct Programs {
     pub(crate) dayfly: PathBuf,
     pub(crate) kvm_check: PathBuf,
+    /// The folder of compiled payloads.
+    pub(crate) payloads: PathBuf,
     pub(crate) tests: Vec<TestProgram>,
 }
 
@@ -40,14 +42,33 @@ impl Programs {
             .arg(&kvm_check)
             .arg(source)
             .stdout()?;
-        Ok(Self { dayfly, kvm_check, tests: tests(repo)? })
+        Ok(Self { dayfly, kvm_check, payloads: payloads(repo, ground)?, tests: tests(repo)? })
     }
 
     /// The files to take along.
-    pub(crate) fn files(&self) -> Vec<PathBuf> {
+    pub(crate) fn files(&self) -> Result<Vec<PathBuf>, Error> {
+        let failed = |source| Error::file(&self.payloads, source);
+        let payloads = std::fs::read_dir(&self.payloads).map_err(failed)?;
+        let payloads: Result<Vec<_>, _> = payloads.map(|entry| entry.map(|entry| entry.path())).collect();
         let tests = self.tests.iter().map(|test| test.executable.clone());
-        tests.chain([self.dayfly.clone(), self.kvm_check.clone()]).collect()
+        let own = [self.dayfly.clone(), self.kvm_check.clone()];
+        Ok(tests.chain(own).chain(payloads.map_err(failed)?).collect())
     }
+}
+
+/// Has the integration tests compile their hostile programs below `ground`.
+fn payloads(repo: &Repo, ground: &Path) -> Result<PathBuf, Error> {
+    let compile = Run::cargo().args([
+        "run",
+        "--quiet",
+        "--locked",
+        "--package",
+        "dayfly-tests",
+        "--example",
+        "payloads",
+    ]);
+    let folder = compile.env("DAYFLY_TEST_SCRATCH", ground.join("scratch")).dir(repo.root()).stdout()?;
+    Ok(String::from_utf8_lossy(&folder).trim_end().into())
 }
 
 fn tests(repo: &Repo) -> Result<Vec<TestProgram>, Error> {

@@ -40,7 +40,7 @@ pub(crate) fn cases(repo: &Repo, programs: &Programs) -> Result<Vec<Case>, Error
     for program in &programs.tests {
         let tests = libtest::list(&program.executable)?;
         for user in [User::Root, User::Ground] {
-            cases.extend(tests.iter().map(|test| test_case(repo, programs, program, test, user)));
+            cases.extend(tests.iter().map(|test| test_case(programs, program, test, user)));
         }
     }
     Ok(cases)
@@ -84,11 +84,11 @@ pub(crate) fn doctor(repo: &Repo, programs: &Programs, user: User) -> Result<Cas
     })
 }
 
-fn test_case(repo: &Repo, programs: &Programs, program: &TestProgram, test: &str, user: User) -> Case {
+fn test_case(programs: &Programs, program: &TestProgram, test: &str, user: User) -> Case {
     let variables = [
         ("CARGO_MANIFEST_DIR", program.folder.display().to_string()),
         ("DAYFLY_BIN", programs.dayfly.display().to_string()),
-        ("DAYFLY_PAYLOADS", payloads(repo).display().to_string()),
+        ("DAYFLY_PAYLOADS", programs.payloads.display().to_string()),
         ("RUST_BACKTRACE", "0".to_owned()),
     ];
     let variables: String =
@@ -103,11 +103,6 @@ fn test_case(repo: &Repo, programs: &Programs, program: &TestProgram, test: &str
     let request = Request { user, subgroup, limit: TEST_LIMIT, script };
     let expected = Expected::Test { may_skip: may_skip(user) };
     Case { suite: program.name.clone(), name: test.to_owned(), request, expected }
-}
-
-/// Where the compiled payloads of the integration tests are.
-pub(crate) fn payloads(repo: &Repo) -> PathBuf {
-    repo.path("target/payloads")
 }
 
 fn shown(path: &Path) -> String {

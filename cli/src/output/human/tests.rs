@@ -1,3 +1,5 @@
+//! One line for every end a program can have.
+
 use std::collections::BTreeMap;
 
 use dayfly_jobs::{Bytes, CpuTime, Output, Signal, Timings, WallTime};
@@ -98,8 +100,8 @@ fn a_failure_that_the_kernel_caused_is_explained() {
     outcome.usage.refused_processes = 3;
     outcome.usage.oom_kills = 1;
     let text = ending(&outcome, &request(), None).unwrap();
-    assert!(text.contains("3 times no new process at the limit of 64 (--processes)"), "{text}");
-    assert!(text.contains("1 processes killed at the memory limit of 256M (--memory)"), "{text}");
+    assert!(text.contains("processes refused at the limit of 64 (--processes): 3"), "{text}");
+    assert!(text.contains("processes killed at the limit of 256M (--memory): 1"), "{text}");
     outcome.termination = Termination::Exited { code: 0 };
     assert_eq!(ending(&outcome, &request(), None), None);
 }

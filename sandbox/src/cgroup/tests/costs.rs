@@ -53,11 +53,11 @@ fn once_per_process_costs() {
     let parent = PathBuf::from(format!("dayfly-test-{}-costs", std::process::id()));
     measure::<()>(
         &mut [
-            ("detect", &mut |()| drop(crate::cgroup::detect(Some(&parent)).unwrap())),
+            ("detect", &mut |()| drop(crate::cgroup::detect(Some(&parent), &Default::default()).unwrap())),
             ("slot", &mut |()| drop(Slots::open(&folder.path().join("state")).unwrap().acquire().unwrap())),
         ],
         |_| (),
     );
     drop(bench);
-    assert!(crate::cgroup::detect(Some(&parent)).unwrap().remove_parent().is_ok());
+    assert!(crate::cgroup::detect(Some(&parent), &Default::default()).unwrap().remove_parent().is_ok());
 }

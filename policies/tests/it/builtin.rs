@@ -75,11 +75,16 @@ fn unknown_names_are_answered_with_known_ones() {
 fn a_call_is_explained_by_its_rules() {
     let policy = Catalog::builtin().get("strict").unwrap();
     assert_eq!(
-        policy.explain("socket").unwrap().to_string(),
-        "deny EACCES socket where arg0 == AF_UNIX: the C library asks a name service over a local socket and \
-         reads /etc when it cannot (policy strict:43:10)\n\
-         forbid socket where arg0 != AF_UNIX: a graded program has nobody to talk to (policy strict:49:10)\n\
-         deny ENOSYS socket where none of these holds\n"
+        policy.explain("personality").unwrap().to_string(),
+        "allow personality where int arg0 == PER_LINUX: asking for the personality and setting the usual one change \
+         nothing (group self:45:10)\n\
+         allow personality where int arg0 == PER_QUERY: asking for the personality and setting the usual one change \
+         nothing (group self:45:10)\n\
+         deny ENOSYS personality where none of these holds\n"
+    );
+    assert_eq!(
+        policy.explain("ptrace").unwrap().to_string(),
+        "forbid ptrace: they read or change other processes (group intrusion:4:74)\n"
     );
     assert_eq!(
         policy.explain("clone3").unwrap().to_string(),
