@@ -89,17 +89,15 @@ fn tests(op: Op, mask: u64, value: u64) -> Vec<Test> {
 
 /// The value as people wrote it; a single bit by its name.
 fn label(op: Op, value: &Value, test: Test) -> Arc<str> {
-    let number = match (op, value) {
-        (Op::AnyOf, _) => test.value,
-        (Op::Eq | Op::Eq32 | Op::Masked | Op::NoneOf, Value::Number(number)) => *number,
-        (Op::Eq | Op::Eq32 | Op::Masked | Op::NoneOf, Value::Symbols(text)) => return text.as_str().into(),
+    let plain = |number: u64| match number {
+        0..10 => number.to_string(),
+        _ => format!("{number:#x}"),
     };
-    match (op, symbols::flag(number)) {
-        (Op::AnyOf, Some(flag)) => flag.into(),
-        (Op::AnyOf | Op::Eq | Op::Eq32 | Op::Masked | Op::NoneOf, _) if number < 10 => {
-            number.to_string().into()
-        }
-        (Op::AnyOf | Op::Eq | Op::Eq32 | Op::Masked | Op::NoneOf, _) => format!("{number:#x}").into(),
+    match (op, value) {
+        (Op::AnyOf, _) => symbols::flag(test.value).map_or_else(|| plain(test.value), str::to_owned).into(),
+        (Op::NoneOf, _) => "0".into(),
+        (Op::Eq | Op::Eq32 | Op::Masked, Value::Number(number)) => plain(*number).into(),
+        (Op::Eq | Op::Eq32 | Op::Masked, Value::Symbols(text)) => text.as_str().into(),
     }
 }
 

@@ -94,3 +94,53 @@ fn export(context: &ScmpFilterContext) -> io::Result<Vec<u8>> {
         Ok(bytes)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Definition;
+    use super::*;
+    use crate::Catalog;
+
+    #[test]
+    fn built_in_policies_compile_faithfully_for_every_architecture() {
+        for name in Catalog::builtin().names() {
+            let policy = Catalog::builtin().get(name).unwrap();
+            for arch in Arch::ALL {
+                let filter = compile(name, policy.rules().unwrap(), arch).unwrap();
+                assert_eq!(filter == *policy.filter(), arch == Arch::NATIVE, "{name} {}", arch.name());
+            }
+        }
+    }
+
+    #[test]
+    fn a_filter_that_differs_from_its_rules_is_refused() {
+        let text = include_str!("../../profiles/strict.toml");
+        let rules = Definition::parse(text, "strict").unwrap().rules().unwrap();
+        let filter = compile("strict", &rules, Arch::NATIVE).unwrap();
+        for i in (0..rules.len()).step_by(5) {
+            let mut others = rules.clone();
+            others[i].action = match rules[i].action {
+                Action::Allow | Action::Deny(_) => Action::Forbid,
+                Action::Forbid => Action::Allow,
+            };
+            if matches!(calls::number(&rules[i].call, Arch::NATIVE), Number::Is(_)) {
+                let verdict = verify::verify("strict", &others, Arch::NATIVE, &filter);
+                let error = verdict.expect_err(&rules[i].place.to_string());
+                assert!(error.to_string().contains(&format!("for {}", rules[i].call)), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_filter_that_allows_what_no_rule_names_is_refused() {
+        let text = include_str!("../../profiles/strict.toml");
+        let rules = Definition::parse(text, "strict").unwrap().rules().unwrap();
+        let filter = compile("strict", &rules, Arch::NATIVE).unwrap();
+        let without =
+            |call: &str| rules.iter().filter(|rule| *rule.call != *call).cloned().collect::<Vec<_>>();
+        for call in ["read", "ptrace", "sendmsg", "fcntl", "clone"] {
+            let error = verify::verify("strict", &without(call), Arch::NATIVE, &filter).unwrap_err();
+            assert!(error.to_string().contains(&format!("for {call} the rules say")), "{error}");
+        }
+    }
+}

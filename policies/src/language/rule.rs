@@ -134,15 +134,15 @@ impl Rule {
 /// All an `int` argument has, as the kernel sees it.
 pub(super) const LOW_32: u64 = 0xFFFF_FFFF;
 
-impl fmt::Display for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (argument, label) = (self.argument, &self.label);
-        match self.test.mask {
-            u64::MAX => write!(f, "arg{argument} == {label}"),
-            LOW_32 => write!(f, "int arg{argument} == {label}"),
-            mask if self.test.value == 0 => write!(f, "arg{argument} has none of {mask:#x}"),
-            mask if self.test.value == mask => write!(f, "arg{argument} has {label}"),
-            mask => write!(f, "arg{argument} & {mask:#x} == {label}"),
+impl Condition {
+    /// The condition up to its value, for people: `int arg1 == `.
+    pub(crate) fn stem(&self) -> String {
+        let (argument, Test { mask, value }) = (self.argument, self.test);
+        match mask {
+            u64::MAX => format!("arg{argument} == "),
+            LOW_32 => format!("int arg{argument} == "),
+            _ if value == mask => format!("arg{argument} has "),
+            _ => format!("arg{argument} & {mask:#x} == "),
         }
     }
 }

@@ -6,5 +6,6 @@ mod ceilings;
 mod decisions;
 mod kernel;
 mod loader;
+mod properties;
 mod sockets;
 mod words;

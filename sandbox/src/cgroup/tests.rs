@@ -1,7 +1,5 @@
 //! The drivers against the kernel of this machine. What cannot run here says why.
 
-mod costs;
-
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::num::{NonZeroU32, NonZeroU64};

@@ -97,7 +97,7 @@ pub(crate) fn start_init(shape: &Shape, identity: Identity) -> Result<Init, Sand
     };
     let request = CloneRequest { flags: u64::from(NAMESPACES.unsigned_abs()), ..CloneRequest::default() };
     // SAFETY: the child runs `init::run`, which keeps the rules of its module and does not return.
-    let make = || match unsafe { clone3(&request) }? {
+    let mut make = || match unsafe { clone3(&request) }? {
         Cloned::Child => init::run(&mut brief),
         Cloned::Parent(child) => Ok(child),
     };
