@@ -19,7 +19,10 @@ impl Stage {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        fs::copy(env!("CARGO_BIN_EXE_dayfly"), folder.path().join("dayfly")).unwrap();
+        // Not copied by ourselves: a child that another test starts meanwhile would hold the file open for
+        // writing, and nobody could execute it.
+        let copied = Command::new("/bin/cp").arg(env!("CARGO_BIN_EXE_dayfly")).arg(folder.path()).status();
+        assert!(copied.unwrap().success());
         Self(folder)
     }
 
