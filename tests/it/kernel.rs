@@ -46,9 +46,21 @@ const CALLS: &[(&[&str], &str, Gates)] = &[
     ),
     (&["umount_proc", "umount_root"], "umount2", INTRUSION),
     (&["pivot_root", "open_by_handle_at", "uselib", "iopl", "ioperm"], "", NOWHERE),
-    (&["chroot", "fsopen", "fsconfig", "fsmount", "fspick", "open_tree", "open_tree_attr"], "", INTRUSION),
+    (&["chroot", "fsopen", "fsconfig", "fsmount", "fspick", "open_tree"], "", INTRUSION),
     (&["move_mount", "mount_setattr", "quotactl", "quotactl_fd", "setns"], "", INTRUSION),
-    (&["statmount", "listmount", "personality", "fanotify_init", "lookup_dcookie", "cachestat"], "", ABSENT),
+    (
+        &[
+            "statmount",
+            "listmount",
+            "open_tree_attr",
+            "personality",
+            "fanotify_init",
+            "lookup_dcookie",
+            "cachestat",
+        ],
+        "",
+        ABSENT,
+    ),
     (&["migrate_pages", "move_pages", "memfd_secret", "unknown_1000", "unknown_max", "clone3"], "", ABSENT),
     (
         &[

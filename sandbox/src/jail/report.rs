@@ -1,8 +1,10 @@
 //! What the processes of a jail tell the supervisor while they are still ours: fixed-size datagrams.
 
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
+use nix::time::{ClockId, clock_gettime};
 
 use crate::SetupStage;
 use crate::sys::message;
@@ -40,8 +42,13 @@ pub(crate) enum Report {
     Ready(OwnedFd, OwnedFd),
     /// The command's process waits for its command.
     Parked,
-    /// The filter is in place; the descriptor receives the calls it hands over.
-    Filtered(OwnedFd),
+    /// The filter is in place and the program is next; the descriptor receives the calls the filter hands over.
+    Filtered {
+        /// For the calls.
+        listener: OwnedFd,
+        /// The monotonic clock when this was said.
+        at: Duration,
+    },
     /// A stage failed and the process has ended.
     Failed(Failure),
     /// The socket is closed: the process has executed its program, or has died.
@@ -71,8 +78,17 @@ pub(crate) fn send_parked(socket: BorrowedFd<'_>) -> nix::Result<()> {
     send(socket, [PARKED, 0, 0, 0], &[])
 }
 
+/// The time goes along because the supervisor may hear of it late.
 pub(crate) fn send_filtered(socket: BorrowedFd<'_>, listener: RawFd) -> nix::Result<()> {
-    send(socket, [FILTERED, 0, 0, 0], &[listener])
+    let now = monotonic()?;
+    // The clock counts from boot, so its seconds fit for a century.
+    let seconds = u32::try_from(now.as_secs()).map_err(|_| Errno::EOVERFLOW)?;
+    send(socket, [FILTERED, seconds, now.subsec_nanos(), 0], &[listener])
+}
+
+/// The monotonic clock, which all processes of a host share.
+pub(crate) fn monotonic() -> nix::Result<Duration> {
+    Ok(Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?))
 }
 
 pub(crate) fn send_failed(socket: BorrowedFd<'_>, failure: Failure) -> nix::Result<()> {
@@ -99,7 +115,9 @@ pub(crate) fn receive(socket: BorrowedFd<'_>) -> nix::Result<Report> {
     match (wire, first, second) {
         ([READY, ..], Some(workspace), Some(scratch)) => Ok(Report::Ready(workspace, scratch)),
         ([PARKED, ..], None, None) => Ok(Report::Parked),
-        ([FILTERED, ..], Some(listener), None) => Ok(Report::Filtered(listener)),
+        ([FILTERED, seconds, nanos, _], Some(listener), None) => {
+            Ok(Report::Filtered { listener, at: Duration::new(seconds.into(), nanos) })
+        }
         ([FAILED, stage, errno, index], None, None) => {
             let stage = SetupStage::from_number(stage).ok_or(Errno::EBADMSG)?;
             Ok(Report::Failed(Failure { stage, errno: Errno::from_raw(errno.cast_signed()), index }))

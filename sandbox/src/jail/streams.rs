@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use dayfly_jobs::Bytes;
 use nix::errno::Errno;
-use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
+use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::memfd::{MFdFlags, memfd_create};
-use nix::sys::stat::Mode;
+use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::pipe2;
 
 use super::sink::SinkThread;
@@ -77,9 +77,12 @@ impl Input {
         if size > COPIED_AT_MOST {
             return Self::open(&Stdio(Stream::Pump(Arc::new(fresh.into()))));
         }
-        let copy = memfd_create(c"input", MFdFlags::MFD_CLOEXEC).map_err(system("make a memfd"))?;
-        let mut copy = File::from(copy);
+        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+        let mut copy = File::from(memfd_create(c"input", flags).map_err(system("make a memfd"))?);
         std::io::copy(&mut fresh.take(COPIED_AT_MOST), &mut copy).map_err(copying)?;
+        // The job could open it anew for writing, which the seals make pointless and the mode impossible.
+        fcntl(&copy, FcntlArg::F_ADD_SEALS(SEALED)).map_err(system("seal a memfd"))?;
+        fchmod(&copy, Mode::S_IRUSR | Mode::S_IRGRP | Mode::S_IROTH).map_err(system("seal a memfd"))?;
         Ok((Self::None, reopen(&copy)?.into()))
     }
 
@@ -159,6 +162,11 @@ fn copying(error: std::io::Error) -> SandboxError {
     let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
     SandboxError::system("copy the file for standard input", errno)
 }
+
+const SEALED: SealFlag = SealFlag::F_SEAL_WRITE
+    .union(SealFlag::F_SEAL_GROW)
+    .union(SealFlag::F_SEAL_SHRINK)
+    .union(SealFlag::F_SEAL_SEAL);
 
 /// A larger file for standard input comes through a pipe, in which a program cannot seek.
 const COPIED_AT_MOST: u64 = 64 << 20;

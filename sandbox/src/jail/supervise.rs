@@ -71,12 +71,12 @@ enum Source {
 pub(crate) struct Supervisor<'a> {
     watch: Watch<'a>,
     listener: Option<OwnedFd>,
-    filtered: bool,
     /// Whether the program runs (or has run).
     executed: bool,
     not_started: Option<StartFailure>,
-    /// When it was told what to run, and when we saw the program begin.
-    ordered: Instant,
+    /// When its process said that the program is next.
+    about_to_start: Option<Instant>,
+    /// When the program began; until it has, when it was told to.
     started: Instant,
     next_look: Instant,
     progress: Progress,
@@ -98,10 +98,9 @@ impl<'a> Supervisor<'a> {
         let first = budget::next_look(watch.limits.cpu_time, CpuTime::default(), watch.processors);
         Self {
             listener: None,
-            filtered: false,
             executed: false,
             not_started: None,
-            ordered: now,
+            about_to_start: None,
             started: now,
             next_look: now + first.unwrap_or_default(),
             progress: Progress { at: now, cpu: CpuTime::default(), bytes: 0 },
@@ -132,10 +131,6 @@ impl<'a> Supervisor<'a> {
             }
         };
         self.hear_out_report()?;
-        if self.started > ended {
-            // It was over before we saw it begin.
-            self.started = self.ordered;
-        }
         self.after_end()?;
         let observed = Observed {
             end,
@@ -218,14 +213,17 @@ impl<'a> Supervisor<'a> {
         let report = report::receive(self.watch.parked.report.as_fd())
             .map_err(|errno| SandboxError::system("hear from the command's process", errno))?;
         match report {
-            Report::Filtered(listener) => {
+            Report::Filtered { listener, at } => {
                 self.listener = Some(listener);
-                self.filtered = true;
+                let now =
+                    report::monotonic().map_err(|errno| SandboxError::system("tell the time", errno))?;
+                let age = now.saturating_sub(at);
+                self.about_to_start = Instant::now().checked_sub(age);
                 Ok(())
             }
-            Report::Closed if self.filtered => {
+            Report::Closed if self.about_to_start.is_some() => {
                 self.executed = true;
-                self.started = Instant::now();
+                self.started = self.about_to_start.unwrap_or(self.started);
                 self.progress.at = self.started;
                 Ok(())
             }
