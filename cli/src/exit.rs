@@ -60,6 +60,7 @@ pub(crate) fn of_error(error: &CliError) -> u8 {
         | CliError::Path { .. }
         | CliError::Sandbox(_)
         | CliError::Output { .. }
+        | CliError::Bench { .. }
         | CliError::Signals(_) => FAILED,
     }
 }

@@ -7,6 +7,7 @@ mod cancel;
 mod cgroup;
 mod command;
 mod error;
+pub mod floor;
 mod host;
 mod jail;
 mod slot;

@@ -4,6 +4,7 @@ use crate::args::{Global, RunArgs};
 use crate::error::CliError;
 use crate::output::Out;
 
+mod bench;
 mod completions;
 mod config;
 mod man;
@@ -21,6 +22,9 @@ pub(crate) enum Command {
     /// Look at the configuration, and where each value came from.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Measure what sandboxes cost here, beside what they are compared with.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArgs),
     /// Print the manual page of dayfly or of one of its commands (roff).
@@ -33,6 +37,7 @@ pub(crate) fn execute(command: &Command, global: &Global, out: &Out) -> Result<u
         Command::Run(args) => run::run(args, global, out),
         Command::Policy(command) => policy::run(command, global, out),
         Command::Config(command) => config::run(command, global, out),
+        Command::Bench(command) => bench::run(command, global, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Man(args) => man::run(args, out),
     }

@@ -70,7 +70,7 @@ fn patient_pair() -> Result<(OwnedFd, OwnedFd), SandboxError> {
     Ok((ours, theirs))
 }
 
-const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
+pub(crate) const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNS
     | libc::CLONE_NEWNET
