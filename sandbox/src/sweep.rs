@@ -1,10 +1,9 @@
 //! Removing what dead processes left: groups whose slot nobody holds.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use crate::SandboxError;
-use crate::cgroup::{self, GroupName};
+use crate::cgroup::{self, Driver, GroupName};
 use crate::slot::{SlotNumber, Slots};
 
 /// What a sweep did.
@@ -23,12 +22,11 @@ pub struct SweepReport {
 /// # Errors
 /// Groups or locks cannot be read, or something cannot be removed; the rest has been removed even so.
 pub fn sweep() -> Result<SweepReport, SandboxError> {
-    sweep_below(None, &Slots::open_default()?)
+    sweep_with(&*cgroup::detect(None)?, &Slots::open_default()?)
 }
 
-/// The same below another parent group, with these locks.
-pub(crate) fn sweep_below(parent: Option<&Path>, slots: &Slots) -> Result<SweepReport, SandboxError> {
-    let driver = cgroup::detect(parent)?;
+/// The same with this driver and these locks.
+pub(crate) fn sweep_with(driver: &dyn Driver, slots: &Slots) -> Result<SweepReport, SandboxError> {
     let mut report = SweepReport::default();
     let mut failure = None;
     for (slot, groups) in by_slot(driver.groups()?) {
@@ -54,3 +52,6 @@ fn by_slot(groups: BTreeSet<GroupName>) -> BTreeMap<SlotNumber, Vec<GroupName>> 
     }
     slots
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,22 +19,25 @@ const OURS: &str = "dayfly";
 /// Finds the driver for this host. `parent` is the group to make groups in, by its path below the mount
 /// point of every hierarchy; on version 2 the whole path will do as well.
 ///
+/// On version 2 this may move the whole process to another group, so call it before starting others.
+///
 /// A host with the memory and pids controllers on version 1 (also a hybrid one, whose version 2 has no
 /// controllers) gets that driver, any other that of version 2.
 ///
 /// # Errors
 /// Neither version can limit memory and processes here, or not for us; the error says how it could.
 pub(crate) fn detect(parent: Option<&Path>) -> Result<Arc<dyn Driver>, CgroupError> {
-    if is_cgroup2_unified_mode() || !v1::is_here() {
+    let hierarchies = if is_cgroup2_unified_mode() { None } else { v1::find() };
+    let Some(hierarchies) = hierarchies else {
         return Ok(Arc::new(V2::open(&unified()?, parent)?));
-    }
+    };
     if !geteuid().is_root() {
         return Err(CgroupError::unusable(
             "this host has control groups of version 1, which cannot be delegated",
             "run as root, or boot with systemd.unified_cgroup_hierarchy=1",
         ));
     }
-    Ok(Arc::new(V1::open(name_of(parent)?)?))
+    Ok(Arc::new(V1::open(hierarchies, name_of(parent)?)?))
 }
 
 fn name_of(parent: Option<&Path>) -> Result<&str, CgroupError> {

@@ -93,6 +93,8 @@ fn fix(errno: Errno) -> String {
     } else if matches!(errno, Errno::ENOENT | Errno::ENODEV) {
         "something else removed it or this kernel lacks it; let no other program manage Dayfly's groups"
             .into()
+    } else if errno == Errno::EBUSY {
+        "the group has processes of its own: name a parent group that has none".into()
     } else if errno == Errno::EAGAIN {
         "raise cgroup.max.descendants or cgroup.max.depth of the parent group".into()
     } else {

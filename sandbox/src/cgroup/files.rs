@@ -1,6 +1,5 @@
 //! Control files by descriptor. All access to the cgroup file system goes through [`Dir`].
 
-use std::ffi::OsStr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -180,11 +179,6 @@ impl Dir {
 
     pub(super) fn malformed(&self, file: &str, text: &str, expected: &'static str) -> CgroupError {
         CgroupError::malformed(self.path.join(file), text, expected)
-    }
-
-    /// The last part of the path.
-    pub(super) fn name(&self) -> Option<&OsStr> {
-        self.path.file_name()
     }
 }
 

@@ -182,4 +182,4 @@ pub(crate) struct GroupStats {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

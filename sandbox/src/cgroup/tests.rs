@@ -1,7 +1,11 @@
 //! The drivers against the kernel of this machine. What cannot run here says why.
 
+mod costs;
+
 use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::num::{NonZeroU32, NonZeroU64};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -10,26 +14,28 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use dayfly_jobs::{Bytes, CpuTime, Cpus, Enforcement, Limit, Limits, WallTime};
+use nix::fcntl::{OFlag, openat};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::Mode;
 
-use super::v1::V1;
-use super::{Driver, Entry, Group, GroupName, Wants};
+use super::{Driver, Entry, Group, GroupName, Layout, Wants};
 use crate::slot::SlotNumber;
 
 /// A driver with a parent of its own that is removed at the end, whatever the test did.
-struct Bench {
-    driver: Arc<dyn Driver>,
+pub(crate) struct Bench {
+    pub(crate) driver: Arc<dyn Driver>,
     slot: SlotNumber,
 }
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
 
 impl Bench {
-    fn new() -> Option<Self> {
-        require_root_v1()?;
+    pub(crate) fn new() -> Option<Self> {
+        require_root()?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("dayfly-test-{}-{number}", std::process::id());
-        Some(Self { driver: Arc::new(V1::open(&name).unwrap()), slot: SlotNumber::new(number).unwrap() })
+        let parent = PathBuf::from(format!("dayfly-test-{}-{number}", std::process::id()));
+        let driver = super::detect(Some(&parent)).unwrap();
+        Some(Self { driver, slot: SlotNumber::new(number).unwrap() })
     }
 
     fn name(&self, number: u64) -> GroupName {
@@ -52,21 +58,22 @@ impl Drop for Bench {
     }
 }
 
-/// `None`, said aloud, where there is no version 1 or no right to use it.
-fn require_root_v1() -> Option<()> {
-    let reason = if !nix::unistd::geteuid().is_root() {
-        "not root"
-    } else if !super::v1::is_here() {
-        "memory, pids and cpuacct are not on hierarchies of version 1"
-    } else {
+/// `None`, said aloud, where there is no right to make groups. As root every host must have a driver.
+pub(super) fn require_root() -> Option<()> {
+    if nix::unistd::geteuid().is_root() {
         return Some(());
-    };
-    assert_ne!(std::env::var("DAYFLY_REQUIRE").as_deref(), Ok("all"), "skipped: {reason}");
-    eprintln!("skipped: {reason}");
+    }
+    assert_ne!(std::env::var("DAYFLY_REQUIRE").as_deref(), Ok("all"), "skipped: not root");
+    say("skipped: not root");
     None
 }
 
-fn limits() -> Limits {
+/// Past the harness, which keeps to itself what a passing test prints.
+pub(super) fn say(text: &str) {
+    writeln!(std::io::stderr(), "{text}").unwrap();
+}
+
+pub(super) fn limits() -> Limits {
     Limits {
         cpu_time: CpuTime::secs(5),
         wall_time: WallTime::secs(5),
@@ -84,13 +91,17 @@ fn limits() -> Limits {
 }
 
 /// Runs a shell script in the group.
-fn spawn(group: &dyn Group, script: &str) -> Child {
-    let Entry::V1(tasks) = group.entry() else { unreachable!() };
-    let tasks: Vec<_> = tasks.iter().map(|file| file.try_clone().unwrap()).collect();
+pub(crate) fn spawn(group: &dyn Group, script: &str) -> Child {
+    let files: Vec<OwnedFd> = match group.entry() {
+        Entry::V1(tasks) => tasks.iter().map(|file| file.try_clone().unwrap()).collect(),
+        Entry::V2(dir) => {
+            vec![openat(dir, "cgroup.procs", OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty()).unwrap()]
+        }
+    };
     let mut command = Command::new("sh");
-    command.args(["-c", script]).stdout(Stdio::piped()).stderr(Stdio::null()).stdin(Stdio::null());
+    command.args(["-c", script]).stdout(Stdio::null()).stderr(Stdio::null()).stdin(Stdio::null());
     let enter = move || {
-        for file in &tasks {
+        for file in &files {
             nix::unistd::write(file, b"0")?;
         }
         Ok(())
@@ -100,7 +111,7 @@ fn spawn(group: &dyn Group, script: &str) -> Child {
     command.spawn().unwrap()
 }
 
-fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
+pub(super) fn wait_until(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
         assert!(start.elapsed() < Duration::from_secs(10), "{what}");
@@ -118,7 +129,8 @@ fn counts_what_a_command_used() {
     let stats = group.stats().unwrap();
     assert!(stats.cpu > CpuTime::millis(1) && stats.cpu < CpuTime::secs(5), "{stats:?}");
     assert_eq!(stats.user.as_micros() + stats.system.as_micros(), stats.cpu.as_micros());
-    assert_eq!(group.cpu_time().unwrap(), stats.cpu);
+    // The last steps of a dying process are counted a moment later.
+    assert!(group.cpu_time().unwrap() >= stats.cpu);
     assert!(stats.peak_memory.unwrap() > Bytes::kib(50) && stats.peak_memory.unwrap() < Bytes::mib(16));
     assert!(matches!(stats.peak_processes, None | Some(2)), "{stats:?}");
     assert_eq!((stats.refused_processes, stats.oom_kills, stats.populated), (0, 0, false));
@@ -131,10 +143,11 @@ fn a_memory_hog_is_killed_and_reported() {
     let Some(bench) = Bench::new() else { return };
     let group = bench.group(&Limits { memory: Bytes::mib(8), ..limits() });
     let mut child = spawn(&*group, "x=0123456789abcdef; while :; do x=$x$x; done");
-    let event = group.oom_event().unwrap();
-    let mut fds = [PollFd::new(event, PollFlags::POLLIN)];
-    assert_eq!(poll(&mut fds, PollTimeout::from(10_000_u16)).unwrap(), 1);
-    group.kill().unwrap();
+    if let Some(event) = group.oom_event() {
+        let mut fds = [PollFd::new(event, PollFlags::POLLIN)];
+        assert_eq!(poll(&mut fds, PollTimeout::from(10_000_u16)).unwrap(), 1);
+        group.kill().unwrap();
+    }
     assert_eq!(child.wait().unwrap().signal(), Some(9));
     let stats = group.stats().unwrap();
     assert!(stats.oom_kills >= 1, "{stats:?}");
@@ -162,8 +175,8 @@ fn killing_a_fork_bomb_leaves_nothing_alive() {
     let mut child = spawn(&*group, "b() { b | b & }; while :; do b; done");
     wait_until("the bomb hits its limit", || group.stats().unwrap().refused_processes > 10);
     group.kill().unwrap();
-    assert!(group.is_empty().unwrap());
     child.wait().unwrap();
+    wait_until("all have died", || group.is_empty().unwrap());
     group.remove().unwrap();
     assert!(bench.driver.groups().unwrap().is_empty());
 }
@@ -226,48 +239,41 @@ fn every_limit_it_enforces_is_on_the_receipt() {
     let receipt = group.apply(&limits, &BTreeSet::new()).unwrap();
     let expected = [Limit::CpuTime, Limit::Memory, Limit::Processes, Limit::Cpus];
     assert_eq!(receipt.keys().copied().collect::<Vec<_>>(), expected);
-    assert!(
-        receipt.values().all(|by| matches!(by, Enforcement::Kernel(name) if name.starts_with("cgroup1 ")))
-    );
+    let version = match bench.driver.layout() {
+        Layout::V1 => "cgroup1 ",
+        Layout::V2 => "cgroup2 ",
+    };
+    assert!(receipt.values().all(|by| matches!(by, Enforcement::Kernel(name) if name.starts_with(version))));
     group.remove().unwrap();
 }
 
-/// Prints what a group costs. `cargo test -p dayfly-sandbox --release group_costs -- --ignored --nocapture`
 #[test]
-#[ignore = "a measurement, not a check"]
-fn group_costs() {
-    let Some(bench) = Bench::new() else { return };
-    let limits = limits();
-    let mut spans: [Vec<Duration>; 5] = Default::default();
-    for number in 0..500 {
-        let mut clock = Instant::now();
-        let mut lap =
-            |span: &mut Vec<Duration>| span.push(std::mem::replace(&mut clock, Instant::now()).elapsed());
-        let [create, apply, time, stats, remove] = &mut spans;
-        let mut group = bench.driver.create(&bench.name(number), Wants::default()).unwrap();
-        lap(create);
-        group.apply(&limits, &BTreeSet::new()).unwrap();
-        lap(apply);
-        group.cpu_time().unwrap();
-        lap(time);
-        group.stats().unwrap();
-        lap(stats);
-        group.remove().unwrap();
-        lap(remove);
-    }
-    for (what, mut span) in ["create", "apply", "cpu_time", "stats", "remove"].into_iter().zip(spans) {
-        span.sort();
-        eprintln!("{what:9} p50 {:?} p90 {:?}", span[250], span[450]);
+fn a_parent_outside_the_hierarchy_is_refused() {
+    let Some(()) = require_root() else { return };
+    for path in ["/proc/x", "/sys/fs/cgroup", "../x", "a/../../x", ""] {
+        let error = super::detect(Some(path.as_ref())).unwrap_err();
+        assert!(matches!(error, super::CgroupError::Unusable { .. }), "{path}: {error}");
     }
 }
 
 #[test]
-fn detection_makes_a_driver_below_a_given_parent() {
-    let Some(()) = require_root_v1() else { return };
-    let parent = PathBuf::from(format!("dayfly-test-{}-detect", std::process::id()));
-    let driver = super::detect(Some(&parent)).unwrap();
-    assert_eq!(driver.layout(), super::Layout::V1);
-    assert!(driver.remove_parent().unwrap());
-    let error = super::detect(Some("/sys/fs/cgroup/x".as_ref())).unwrap_err();
-    assert!(error.to_string().contains("without a slash"), "{error}");
+fn drivers_made_at_the_same_time_all_work() {
+    let Some(bench) = Bench::new() else { return };
+    let parent = PathBuf::from(format!("dayfly-test-{}-race", std::process::id()));
+    let work = |number: u64| {
+        let name = GroupName::new(SlotNumber::new(100 + u16::try_from(number).unwrap()).unwrap(), 0);
+        for _ in 0..20 {
+            let driver = super::detect(Some(&parent)).unwrap();
+            let wants = Wants { cpu_quota: true, cpu_set: true };
+            driver.create(&name, wants).unwrap().remove().unwrap();
+            // Pulls the parent from under the others.
+            driver.remove_parent().unwrap();
+        }
+    };
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            scope.spawn(move || work(number));
+        }
+    });
+    drop(bench);
 }

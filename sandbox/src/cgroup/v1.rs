@@ -16,8 +16,7 @@ use nix::errno::Errno;
 
 use super::files::Dir;
 use super::lack::{Facility, Lack, host_has_swap};
-use super::make::{MakeError, RETRIES};
-use super::{CgroupError, Driver, Group, GroupName, Layout, Wants};
+use super::{CgroupError, Driver, Group, GroupName, Layout, Wants, make};
 use group::{V1Group, remove_seats};
 
 /// A controller we use.
@@ -65,6 +64,10 @@ struct Hierarchy {
     roles: u8,
 }
 
+/// What [`find`] found.
+#[derive(Debug)]
+pub(super) struct Hierarchies(Vec<Hierarchy>);
+
 /// Our parent group in one hierarchy.
 #[derive(Debug)]
 struct Parent {
@@ -91,18 +94,19 @@ struct Facts {
     memsw: bool,
 }
 
-/// Whether this host has the controllers we cannot do without, on hierarchies of version 1.
-pub(super) fn is_here() -> bool {
-    let mounts = Mounts::new();
-    Role::NEEDED.into_iter().all(|role| mounts.get_mount_point(role.controller()).is_some())
+/// The hierarchies of version 1, or `None` when a controller we cannot do without is on none of them.
+pub(super) fn find() -> Option<Hierarchies> {
+    let found = hierarchies(&Mounts::new());
+    let all = found.iter().fold(0, |bits, hierarchy| bits | hierarchy.roles);
+    Role::NEEDED.into_iter().all(|role| all & role.bit() != 0).then_some(Hierarchies(found))
 }
 
 impl V1 {
     /// A driver that makes its groups below the group `name` of every hierarchy.
-    pub(super) fn open(name: &str) -> Result<Self, CgroupError> {
-        let hierarchies = hierarchies();
-        let parents = make_parents(name, &hierarchies)?;
-        let facts = Arc::new(facts(&parents)?);
+    pub(super) fn open(hierarchies: Hierarchies, name: &str) -> Result<Self, CgroupError> {
+        let Hierarchies(hierarchies) = hierarchies;
+        let parents = make::again(|| make_parents(name, &hierarchies))?;
+        let facts = Arc::new(facts(&hierarchies)?);
         Ok(Self { name: name.into(), hierarchies, parents: RwLock::new(parents), facts })
     }
 
@@ -111,10 +115,10 @@ impl V1 {
     }
 
     /// Makes the parents again after a sweep of another process found them empty and removed them.
-    fn renew(&self) -> Result<Arc<[Parent]>, CgroupError> {
-        let parents = make_parents(&self.name, &self.hierarchies)?;
-        *self.parents.write().unwrap_or_else(PoisonError::into_inner) = parents.clone();
-        Ok(parents)
+    fn renew(&self) -> Result<(), CgroupError> {
+        let parents = make::again(|| make_parents(&self.name, &self.hierarchies))?;
+        *self.parents.write().unwrap_or_else(PoisonError::into_inner) = parents;
+        Ok(())
     }
 }
 
@@ -128,17 +132,9 @@ impl Driver for V1 {
     }
 
     fn create(&self, name: &GroupName, wants: Wants) -> Result<Box<dyn Group>, CgroupError> {
-        let mut parents = self.parents();
-        let mut retries = 0;
-        loop {
-            match V1Group::make(&parents, name, wants, &self.facts) {
-                Ok(group) => return Ok(Box::new(group)),
-                Err(MakeError::Exists) if retries < RETRIES => self.remove_leftover(name)?,
-                Err(MakeError::ParentGone(_)) if retries < RETRIES => parents = self.renew()?,
-                Err(failed) => return Err(failed.into_error(name)),
-            }
-            retries += 1;
-        }
+        let attempt = || V1Group::make(&self.parents(), name, wants, &self.facts);
+        let group = make::group(name, attempt, || self.remove_leftover(name), || self.renew())?;
+        Ok(Box::new(group))
     }
 
     fn groups(&self) -> Result<BTreeSet<GroupName>, CgroupError> {
@@ -176,8 +172,7 @@ impl Driver for V1 {
 }
 
 /// The hierarchies with the controllers we use; several controllers may share one.
-fn hierarchies() -> Vec<Hierarchy> {
-    let mounts = Mounts::new();
+fn hierarchies(mounts: &Mounts) -> Vec<Hierarchy> {
     let mut found: Vec<Hierarchy> = Vec::new();
     for role in Role::ALL {
         let Some((point, _)) = mounts.get_mount_point(role.controller()) else { continue };
@@ -189,51 +184,64 @@ fn hierarchies() -> Vec<Hierarchy> {
     found
 }
 
+/// Opens the parents. Where one is missing or half made, the library makes them all: a new cpuset must be
+/// filled, level by level, before anything can enter it.
 fn make_parents(name: &str, hierarchies: &[Hierarchy]) -> Result<Arc<[Parent]>, CgroupError> {
+    let tops: Vec<_> =
+        hierarchies.iter().map(|hierarchy| Dir::open(&hierarchy.point)).collect::<Result<_, _>>()?;
+    let mut dirs: Vec<_> = tops.iter().map(|top| top.child(name)).collect::<Result<_, _>>()?;
+    let mut ready = true;
+    for (hierarchy, dir) in hierarchies.iter().zip(&dirs) {
+        ready &= dir.as_ref().map_or(Ok(false), |dir| is_ready(hierarchy, dir))?;
+    }
+    if !ready {
+        make_by_library(name, hierarchies);
+        // Tells the errno, which the library does not keep, if it could not.
+        dirs = tops.iter().map(|top| top.ensure(name).map(Some)).collect::<Result<_, _>>()?;
+    }
+    let parents = hierarchies.iter().zip(dirs.into_iter().flatten());
+    Ok(parents.map(|(hierarchy, dir)| Parent { roles: hierarchy.roles, dir }).collect())
+}
+
+/// Whether a parent that exists is filled, which somebody else may be about to do.
+fn is_ready(hierarchy: &Hierarchy, dir: &Dir) -> Result<bool, CgroupError> {
+    let filled = |file| Ok::<_, CgroupError>(!dir.read(file)?.trim_end().is_empty());
+    Ok(hierarchy.roles & Role::CpuSet.bit() == 0 || (filled("cpuset.cpus")? && filled("cpuset.mems")?))
+}
+
+fn make_by_library(name: &str, hierarchies: &[Hierarchy]) {
     let all = hierarchies.iter().fold(0, |bits, hierarchy| bits | hierarchy.roles);
     let controllers = Role::ALL.into_iter().filter(|role| all & role.bit() != 0);
     let controllers = controllers.map(|role| role.controller().to_string()).collect();
     let cgroup = Cgroup::load_with_specified_controllers(Box::new(Mounts::new()), name, controllers);
-    // The library does not keep the errno; opening the folders below tells it.
     if let Err(error) = cgroup.create() {
         tracing::debug!(%error, "making the parent control groups");
     }
-    let open = |hierarchy: &Hierarchy| {
-        // Makes it once more where the library could not, for the sake of the errno.
-        let dir = Dir::open(&hierarchy.point)?.ensure(name)?;
-        Ok(Parent { roles: hierarchy.roles, dir })
-    };
-    hierarchies.iter().map(open).collect()
 }
 
-fn facts(parents: &[Parent]) -> Result<Facts, CgroupError> {
-    let mut lacks = Vec::new();
-    let of = |role: Role| parents.iter().find(|parent| parent.roles & role.bit() != 0);
-    let memory = of(Role::Memory).ok_or_else(no_memory)?;
-    let memsw = memory.dir.read_if_any("memory.memsw.limit_in_bytes")?.is_some();
-    if !memsw && host_has_swap()? {
-        lacks.push(Lack::new(
-            Facility::Swap,
-            "swap is not accounted",
-            "boot with swapaccount=1, or swapoff -a",
-        ));
-    }
-    let quota = match of(Role::Cpu) {
-        Some(parent) => parent.dir.read_if_any("cpu.cfs_quota_us")?.is_some(),
-        None => false,
+/// Looks at the top of each hierarchy, which no sweep can remove meanwhile.
+fn facts(hierarchies: &[Hierarchy]) -> Result<Facts, CgroupError> {
+    let top = |role: Role| hierarchies.iter().find(|hierarchy| hierarchy.roles & role.bit() != 0);
+    let has = |role: Role, file: &str| match top(role) {
+        Some(hierarchy) => Ok(Dir::open(&hierarchy.point)?.read_if_any(file)?.is_some()),
+        None => Ok(false),
     };
-    if !quota {
-        lacks.push(Lack::new(Facility::CpuQuota, "no cpu controller with bandwidth control", "mount it"));
+    let memsw = has(Role::Memory, "memory.memsw.limit_in_bytes")?;
+    let mut lacks = Vec::new();
+    if !memsw && host_has_swap()? {
+        let reason = "this host swaps, and swap is not accounted";
+        lacks.push(Lack::new(Facility::Swap, reason, "boot with swapaccount=1, or swapoff -a"));
     }
-    if of(Role::CpuSet).is_none() {
-        lacks.push(Lack::new(Facility::CpuSet, "the cpuset controller is not mounted", "mount it"));
+    if !has(Role::Cpu, "cpu.cfs_quota_us")? {
+        let reason = "there is no cpu controller with bandwidth control";
+        lacks.push(Lack::new(Facility::CpuQuota, reason, mount_fix("cpu")));
+    }
+    if !has(Role::CpuSet, "cpuset.cpus")? {
+        lacks.push(Lack::new(Facility::CpuSet, "the cpuset controller is not mounted", mount_fix("cpuset")));
     }
     Ok(Facts { lacks, memsw })
 }
 
-fn no_memory() -> CgroupError {
-    CgroupError::unusable(
-        "the memory controller is not mounted",
-        "mount it, or boot with cgroup_enable=memory",
-    )
+fn mount_fix(controller: &str) -> String {
+    format!("mount -t cgroup -o {controller} none /sys/fs/cgroup/{controller}")
 }

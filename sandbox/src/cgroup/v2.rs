@@ -8,10 +8,11 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use nix::errno::Errno;
+use nix::fcntl::OFlag;
 
 use super::files::Dir;
 use super::lack::{Facility, Lack, host_has_swap};
-use super::make::{MakeError, RETRIES};
+use super::make::{self, MakeError};
 use super::parse::Mount;
 use super::{CgroupError, Driver, Group, GroupName, Layout, Wants, parse};
 use group::V2Group;
@@ -34,7 +35,10 @@ struct Facts {
     swap_limit: bool,
 }
 
+/// Controllers without which there is no group.
 const NEEDED: [&str; 2] = ["memory", "pids"];
+/// Controllers that some limits need. They are turned on for our groups when one wants them.
+const OPTIONAL: [&str; 2] = ["cpu", "cpuset"];
 
 impl V2 {
     /// A driver for the hierarchy mounted there, with groups below `wish`, or below what suits this process.
@@ -43,16 +47,11 @@ impl V2 {
     }
 
     fn at(place: Place) -> Result<Self, CgroupError> {
-        let available = place.prepare()?.read("cgroup.controllers")?;
-        if let Some(missing) = NEEDED.into_iter().find(|needed| !parse::has_word(&available, needed)) {
-            let reason = format!("{} has no {missing} controller", place.parent().display());
-            return Err(CgroupError::unusable(reason, place.fix_for(missing)));
-        }
-        for controller in NEEDED {
-            place.enable(controller)?;
-        }
-        let parent = Dir::open(place.parent())?;
-        let facts = Arc::new(facts(&place, &parent, &available)?);
+        let (parent, facts) = make::again(|| {
+            let parent = place.prepare()?;
+            let facts = facts(&place, &parent)?;
+            Ok((parent, Arc::new(facts)))
+        })?;
         Ok(Self { place, parent: RwLock::new(Arc::new(parent)), facts })
     }
 
@@ -61,14 +60,10 @@ impl V2 {
     }
 
     /// Makes the parent again after a sweep of another process found it empty and removed it.
-    fn renew(&self) -> Result<Arc<Dir>, CgroupError> {
-        self.place.prepare()?;
-        for controller in NEEDED {
-            self.place.enable(controller)?;
-        }
-        let parent = Arc::new(Dir::open(self.place.parent())?);
-        *self.parent.write().unwrap_or_else(PoisonError::into_inner) = parent.clone();
-        Ok(parent)
+    fn renew(&self) -> Result<(), CgroupError> {
+        let parent = make::again(|| self.place.prepare())?;
+        *self.parent.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(parent);
+        Ok(())
     }
 
     fn has(&self, facility: Facility) -> bool {
@@ -92,7 +87,7 @@ impl V2 {
         {
             // What is lacking is told when a limit needs it.
             if wanted && self.has(facility) {
-                self.place.enable(controller)?;
+                place::enable(parent, &[controller])?;
             }
         }
         V2Group::open(parent, name, &self.facts)
@@ -109,17 +104,9 @@ impl Driver for V2 {
     }
 
     fn create(&self, name: &GroupName, wants: Wants) -> Result<Box<dyn Group>, CgroupError> {
-        let mut parent = self.parent();
-        let mut retries = 0;
-        loop {
-            match self.make(&parent, name, wants) {
-                Ok(group) => return Ok(Box::new(group)),
-                Err(MakeError::Exists) if retries < RETRIES => self.remove_leftover(name)?,
-                Err(MakeError::ParentGone(_)) if retries < RETRIES => parent = self.renew()?,
-                Err(failed) => return Err(failed.into_error(name)),
-            }
-            retries += 1;
-        }
+        let attempt = || self.make(&self.parent(), name, wants);
+        let group = make::group(name, attempt, || self.remove_leftover(name), || self.renew())?;
+        Ok(Box::new(group))
     }
 
     fn groups(&self) -> Result<BTreeSet<GroupName>, CgroupError> {
@@ -139,15 +126,16 @@ impl Driver for V2 {
     }
 }
 
-fn facts(place: &Place, parent: &Dir, available: &str) -> Result<Facts, CgroupError> {
+fn facts(place: &Place, parent: &Dir) -> Result<Facts, CgroupError> {
+    let available = parent.read("cgroup.controllers")?;
     let mut lacks = Vec::new();
     for (facility, controller) in [(Facility::CpuQuota, "cpu"), (Facility::CpuSet, "cpuset")] {
-        if !parse::has_word(available, controller) {
+        if !parse::has_word(&available, controller) {
             let reason = format!("{} has no {controller} controller", parent.path().display());
             lacks.push(Lack::new(facility, reason, place.fix_for(controller)));
         }
     }
-    let swap_limit = probe(parent)?;
+    let swap_limit = swap_limit(parent)?;
     if !swap_limit && host_has_swap()? {
         let reason = "this host swaps, and groups have no memory.swap.max";
         lacks.push(Lack::new(Facility::Swap, reason, "boot with swapaccount=1, or swapoff -a"));
@@ -155,26 +143,21 @@ fn facts(place: &Place, parent: &Dir, available: &str) -> Result<Facts, CgroupEr
     Ok(Facts { lacks, swap_limit })
 }
 
-/// Looks at a group made for the purpose: the parent may be the top of what we can see, which lacks files.
-/// Its name is no slot's, and it is gone before this returns.
-fn probe(parent: &Dir) -> Result<bool, CgroupError> {
-    let name = format!("probe-{}", std::process::id());
-    let dir = parent.ensure(&name)?;
-    let seen = look(&dir);
-    parent.remove(&name)?;
-    seen
-}
-
-fn look(dir: &Dir) -> Result<bool, CgroupError> {
+/// Whether groups have a limit on swap. The parent has the files its groups will have: it is never the real
+/// root, and the controllers that reach it have their files in it. Those files need not be ours to write.
+fn swap_limit(parent: &Dir) -> Result<bool, CgroupError> {
     for (file, since) in [("cgroup.kill", "5.14"), ("memory.oom.group", "4.19")] {
-        match dir.open_file(file, nix::fcntl::OFlag::O_WRONLY) {
+        match parent.open_file(file, OFlag::O_PATH) {
             Ok(_) => {}
             Err(CgroupError::File { errno: Errno::ENOENT, .. }) => {
-                let reason = format!("the kernel has no {file}");
+                let reason = format!("{} has no {file}", parent.path().display());
                 return Err(CgroupError::unusable(reason, format!("use Linux {since} or newer")));
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(dir.read_if_any("memory.swap.max")?.is_some())
+    Ok(parent.read_if_any("memory.swap.max")?.is_some())
 }
+
+#[cfg(test)]
+mod tests;

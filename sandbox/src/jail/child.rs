@@ -17,7 +17,7 @@ use super::plan::Plan;
 use super::report::{self, Failure, InStage};
 use crate::SetupStage;
 use crate::cgroup::Entry;
-use crate::sys::clone::{CloneRequest, Cloned, clone3};
+use crate::sys::clone::{CloneRequest, Cloned, SharedNumber, clone3};
 use crate::sys::landlock::{Abi, Ruleset};
 use crate::sys::{caps, fd, message, mount, pidfd, process, seccomp};
 
@@ -30,6 +30,8 @@ pub(crate) struct Brief<'a> {
     pub report: BorrowedFd<'a>,
     /// The descriptors needed, ascending; all others are closed first of all.
     pub keep: &'a [RawFd],
+    /// Where the number of the command's process is noted.
+    pub born: &'a SharedNumber,
     /// The command's cgroup, if it has one.
     pub group: Option<Entry<'a>>,
     /// The system call filter, as the kernel reads it.
@@ -76,11 +78,12 @@ fn deliver(brief: &Brief<'_>) -> Result<(), Failure> {
     };
     // The new process is in the PID namespace, which entering it does not do for ourselves. We still have
     // the host's user id, which is what the cgroup's owner check looks at.
-    let request = CloneRequest { flags: u64::from(libc::CLONE_PARENT.unsigned_abs()), cgroup };
+    let flags = u64::from(libc::CLONE_PARENT.unsigned_abs());
+    let request = CloneRequest { flags, cgroup, born: Some(brief.born) };
     // SAFETY: the child runs `command_process`, which keeps the rules of this file and does not return.
     match unsafe { clone3(&request) }.stage(SetupStage::Spawn)? {
         Cloned::Child => command_process(brief),
-        Cloned::Parent(child) => report::send_born(brief.report, child.pid).stage(SetupStage::Spawn),
+        Cloned::Parent(_) => Ok(()),
     }
 }
 
@@ -173,6 +176,8 @@ fn receive_order(report: BorrowedFd<'_>) -> Result<Order, Failure> {
         process::exit_now(0)
     };
     let order = order::read(memfd.as_fd()).stage(SetupStage::Receive)?;
+    // It may have arrived at the number of a stream, so it goes before they are placed.
+    drop(memfd);
     place_streams([stdin, stdout, stderr]).stage(SetupStage::Streams)?;
     Ok(order)
 }

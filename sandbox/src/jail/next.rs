@@ -67,9 +67,9 @@ impl Next {
     }
 
     /// Kills the process and removes the group.
-    pub(crate) fn discard(self, shape: &Shape) {
+    pub(crate) fn discard(self) {
         match self.stage {
-            Stage::Coming(courier) => spawn::recall(shape, courier),
+            Stage::Coming(courier) => spawn::recall(courier),
             Stage::Here(parked) => spawn::abandon(&parked),
         }
         drop_group(self.group);

@@ -38,8 +38,6 @@ impl<T> InStage<T> for nix::Result<T> {
 pub(crate) enum Report {
     /// Init has built the root; the descriptors are the workspace and a folder of the writable tree.
     Ready(OwnedFd, OwnedFd),
-    /// The courier has made the command's process, with this number.
-    Born(libc::pid_t),
     /// The command's process waits for its command.
     Parked,
     /// The filter is in place; the descriptor receives the calls it hands over.
@@ -51,10 +49,9 @@ pub(crate) enum Report {
 }
 
 const READY: u32 = 1;
-const BORN: u32 = 2;
-const PARKED: u32 = 3;
-const FILTERED: u32 = 4;
-const FAILED: u32 = 5;
+const PARKED: u32 = 2;
+const FILTERED: u32 = 3;
+const FAILED: u32 = 4;
 
 type Wire = [u32; 4];
 
@@ -68,10 +65,6 @@ fn send(socket: BorrowedFd<'_>, wire: Wire, fds: &[RawFd]) -> nix::Result<()> {
 
 pub(crate) fn send_ready(socket: BorrowedFd<'_>, folders: [RawFd; 2]) -> nix::Result<()> {
     send(socket, [READY, 0, 0, 0], &folders)
-}
-
-pub(crate) fn send_born(socket: BorrowedFd<'_>, pid: libc::pid_t) -> nix::Result<()> {
-    send(socket, [BORN, 0, 0, pid.cast_unsigned()], &[])
 }
 
 pub(crate) fn send_parked(socket: BorrowedFd<'_>) -> nix::Result<()> {
@@ -105,7 +98,6 @@ pub(crate) fn receive(socket: BorrowedFd<'_>) -> nix::Result<Report> {
     let [first, second, ..] = received.fds;
     match (wire, first, second) {
         ([READY, ..], Some(workspace), Some(scratch)) => Ok(Report::Ready(workspace, scratch)),
-        ([BORN, _, _, pid], None, None) => Ok(Report::Born(pid.cast_signed())),
         ([PARKED, ..], None, None) => Ok(Report::Parked),
         ([FILTERED, ..], Some(listener), None) => Ok(Report::Filtered(listener)),
         ([FAILED, stage, errno, index], None, None) => {

@@ -65,7 +65,7 @@ impl JailSandbox {
                 born: Some(born),
             }),
             Err(error) => {
-                next.discard(shape);
+                next.discard();
                 spawn::end(init);
                 Err(error)
             }
@@ -110,7 +110,7 @@ impl JailSandbox {
             Some(next) if next.wants.covers(wants) => next,
             other => {
                 if let Some(unfit) = other {
-                    unfit.discard(&self.shape);
+                    unfit.discard();
                 }
                 let next = Next::start(&self.shape, &self.slot, init, self.identity, wants)?;
                 next.send_in()?;
@@ -198,7 +198,7 @@ impl JailSandbox {
     /// Ends every process of the jail.
     fn end(&mut self) {
         if let Some(next) = self.next.take() {
-            next.discard(&self.shape);
+            next.discard();
         }
         if let Some(init) = self.init.take() {
             spawn::end(init);

@@ -13,7 +13,7 @@ use super::report::{self, Failure, Report};
 use super::shape::Shape;
 use super::{child, init};
 use crate::cgroup::{Entry, Group};
-use crate::sys::clone::{Child, CloneRequest, Cloned, clone3};
+use crate::sys::clone::{Child, CloneRequest, Cloned, SharedNumber, clone3};
 use crate::sys::mount::{self, Attributes};
 use crate::sys::{message, pidfd};
 use crate::{SandboxError, SetupStage};
@@ -56,6 +56,7 @@ pub(crate) struct Parked {
 pub(crate) struct Courier {
     child: Child,
     report: OwnedFd,
+    born: SharedNumber,
 }
 
 fn system(action: &'static str) -> impl Fn(Errno) -> SandboxError {
@@ -178,6 +179,7 @@ pub(crate) fn start_courier(
     group: Option<&dyn Group>,
 ) -> Result<Courier, SandboxError> {
     let (report, theirs) = patient_pair()?;
+    let born = SharedNumber::new().map_err(system("map memory"))?;
     let group = group.map(Group::entry);
     let groups = match group {
         Some(Entry::V2(folder)) => vec![folder],
@@ -190,6 +192,7 @@ pub(crate) fn start_courier(
         init: init.pidfd(),
         report: theirs.as_fd(),
         keep: &keep,
+        born: &born,
         group,
         filter: &shape.filter,
         landlock: shape.landlock,
@@ -198,7 +201,7 @@ pub(crate) fn start_courier(
     // SAFETY: the child runs `child::courier`, which keeps the rules of its module and does not return.
     match unsafe { clone3(&CloneRequest::default()) }.map_err(system("start a process"))? {
         Cloned::Child => child::courier(&brief),
-        Cloned::Parent(child) => Ok(Courier { child, report }),
+        Cloned::Parent(child) => Ok(Courier { child, report, born }),
     }
 }
 
@@ -213,18 +216,18 @@ pub(crate) fn send_in(courier: &Courier) -> Result<(), SandboxError> {
 
 /// Waits until the courier has delivered and the command's process waits for its command.
 pub(crate) fn await_parked(shape: &Shape, courier: Courier) -> Result<Parked, SandboxError> {
-    let Courier { child, report } = courier;
-    let born = report::receive(report.as_fd());
+    let Courier { child, report, born } = courier;
     pidfd::wait(child.pidfd.as_fd()).map_err(system("wait for the courier"))?;
-    let child = match born.map_err(system("hear from the courier"))? {
-        Report::Born(pid) => {
-            let pidfd = pidfd::open(pid).map_err(system("open a pidfd"))?;
-            Child { pid, pidfd }
-        }
-        Report::Failed(failure) => return Err(setup_error(shape, failure)),
-        _ => return Err(SandboxError::CommandLost),
+    let Some(pid) = born.get() else {
+        return match report::receive(report.as_fd()).map_err(system("hear from the courier"))? {
+            Report::Failed(failure) => Err(setup_error(shape, failure)),
+            Report::Ready(..) | Report::Parked | Report::Filtered(_) | Report::Closed => {
+                Err(SandboxError::CommandLost)
+            }
+        };
     };
-    let parked = Parked { child, report };
+    let pidfd = pidfd::open(pid).map_err(system("open a pidfd"))?;
+    let parked = Parked { child: Child { pid, pidfd }, report };
     match report::receive(parked.report.as_fd()) {
         Ok(Report::Parked) => Ok(parked),
         Ok(Report::Failed(failure)) => {
@@ -247,10 +250,16 @@ pub(crate) fn abandon(parked: &Parked) {
 }
 
 /// Kills and reaps a courier that is not needed any more.
-pub(crate) fn recall(shape: &Shape, courier: Courier) {
-    // With its socket closed it ends by itself, unless it has delivered already.
-    if let Ok(parked) = await_parked(shape, courier) {
-        abandon(&parked);
+pub(crate) fn recall(courier: Courier) {
+    let Courier { child, report, born } = courier;
+    // With its socket closed it ends by itself, and so does the process it may have made.
+    drop(report);
+    if pidfd::wait(child.pidfd.as_fd()).is_err() {
+        return;
+    }
+    if let Some(pidfd) = born.get().and_then(|pid| pidfd::open(pid).ok()) {
+        // It is a child of ours, so waiting for it cannot fail.
+        pidfd::wait(pidfd.as_fd()).ok();
     }
 }
 

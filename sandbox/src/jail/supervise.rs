@@ -242,7 +242,7 @@ impl<'a> Supervisor<'a> {
                     None => Err(spawn::setup_error(self.watch.shape, failure)),
                 }
             }
-            Report::Ready(..) | Report::Born(_) | Report::Parked => Err(SandboxError::CommandLost),
+            Report::Ready(..) | Report::Parked => Err(SandboxError::CommandLost),
         }
     }
 

@@ -1,8 +1,12 @@
 //! `clone3`, with the flags a jail needs.
 
+use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 use nix::errno::Errno;
+use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
 use super::syscall;
 
@@ -13,6 +17,8 @@ pub(crate) struct CloneRequest<'a> {
     pub flags: u64,
     /// Start the child in this cgroup (v2).
     pub cgroup: Option<BorrowedFd<'a>>,
+    /// Where the kernel notes the child's number, before the child runs.
+    pub born: Option<&'a SharedNumber>,
 }
 
 /// Which side of the clone we are on.
@@ -43,15 +49,17 @@ pub(crate) struct Child {
 pub(crate) unsafe fn clone3(request: &CloneRequest<'_>) -> nix::Result<Cloned> {
     let mut pidfd: libc::c_int = -1;
     let cgroup = request.cgroup.map_or(0, |fd| u64::from(fd.as_raw_fd().unsigned_abs()));
+    let note = if request.born.is_some() { u64::from(libc::CLONE_PARENT_SETTID.unsigned_abs()) } else { 0 };
     let into_cgroup = if request.cgroup.is_some() { CLONE_INTO_CGROUP } else { 0 };
     let args = libc::clone_args {
         flags: request.flags
             | into_cgroup
+            | note
             | CLONE_CLEAR_SIGHAND
             | u64::from(libc::CLONE_PIDFD.unsigned_abs()),
         pidfd: (&raw mut pidfd).addr() as u64,
         child_tid: 0,
-        parent_tid: 0,
+        parent_tid: request.born.map_or(0, |born| born.0.as_ptr().addr() as u64),
         exit_signal: 0,
         stack: 0,
         stack_size: 0,
@@ -71,6 +79,40 @@ pub(crate) unsafe fn clone3(request: &CloneRequest<'_>) -> nix::Result<Cloned> {
     let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
     Ok(Cloned::Parent(Child { pid, pidfd }))
 }
+
+/// A process number in memory that survives a clone as the same memory. What the kernel notes there is
+/// known to all who share it, however the process that cloned ends.
+#[derive(Debug)]
+pub(crate) struct SharedNumber(NonNull<AtomicI32>);
+
+// SAFETY: the memory is only reached through an atomic, and unmapped by the one owner's drop.
+unsafe impl Send for SharedNumber {}
+
+impl SharedNumber {
+    pub(crate) fn new() -> nix::Result<Self> {
+        let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
+        // SAFETY: a fresh anonymous mapping overlaps nothing.
+        let page = unsafe { mmap_anonymous(None, LENGTH, protection, MapFlags::MAP_SHARED) }?;
+        Ok(Self(page.cast()))
+    }
+
+    /// The number, if a process was made.
+    pub(crate) fn get(&self) -> Option<libc::pid_t> {
+        // SAFETY: the mapping lives as long as this value, is zeroed at first, and aligned to a page.
+        let number = unsafe { self.0.as_ref() }.load(Ordering::Acquire);
+        (number > 0).then_some(number)
+    }
+}
+
+impl Drop for SharedNumber {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `new` with this length, and nothing refers to it any more.
+        let unmapped = unsafe { munmap(self.0.cast(), LENGTH.get()) };
+        debug_assert!(unmapped.is_ok());
+    }
+}
+
+const LENGTH: NonZeroUsize = NonZeroUsize::new(size_of::<AtomicI32>()).unwrap();
 
 /// Resets handled signals to their default in the child (Linux 5.5).
 const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;

@@ -1,4 +1,4 @@
-//! Landlock: rules about file access and scope that a process puts on itself.
+//! Landlock: rules about file access that a process puts on itself.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -37,28 +37,14 @@ impl Abi {
             _ => (1 << 16) - 1,
         }
     }
-
-    /// The scopes: abstract sockets and signals of processes outside (ABI 6).
-    fn scopes(self) -> u64 {
-        if self.0 >= 6 { 0b11 } else { 0 }
-    }
-
-    /// The length of the attribute structure this ABI knows.
-    fn attr_len(self) -> usize {
-        match self.0 {
-            1..=3 => 8,
-            4 | 5 => 16,
-            _ => 24,
-        }
-    }
 }
 
-/// `struct landlock_ruleset_attr`.
+/// `struct landlock_ruleset_attr` as ABI 1 knows it. Network and scopes are left out on purpose: the jail has
+/// a network namespace of its own, and a scope would keep a command from signalling what earlier commands
+/// of the same sandbox left in the background.
 #[repr(C)]
 struct RulesetAttr {
     handled_access_fs: u64,
-    handled_access_net: u64,
-    scoped: u64,
 }
 
 /// `struct landlock_path_beneath_attr`, which the kernel declares packed.
@@ -85,12 +71,13 @@ pub(crate) struct Ruleset {
 }
 
 impl Ruleset {
-    /// A ruleset that denies every file access and scope the ABI knows, until rules allow it.
+    /// A ruleset that denies every file access the ABI knows, until rules allow it.
     pub(crate) fn deny_all(abi: Abi) -> nix::Result<Self> {
-        let attr =
-            RulesetAttr { handled_access_fs: abi.all_rights(), handled_access_net: 0, scoped: abi.scopes() };
+        let attr = RulesetAttr { handled_access_fs: abi.all_rights() };
         // SAFETY: `attr` outlives the call and is at least `attr_len` long.
-        let fd = unsafe { syscall!(libc::SYS_landlock_create_ruleset, &raw const attr, abi.attr_len(), 0) }?;
+        let fd = unsafe {
+            syscall!(libc::SYS_landlock_create_ruleset, &raw const attr, size_of::<RulesetAttr>(), 0)
+        }?;
         Ok(Self { fd: adopt(fd)?, abi })
     }
 

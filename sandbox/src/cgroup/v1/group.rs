@@ -52,30 +52,29 @@ impl V1Group {
         wants: Wants,
         facts: &Arc<Facts>,
     ) -> Result<Self, MakeError> {
-        let mut seats = Vec::with_capacity(parents.len());
-        let made = make_seats(parents, name, wants, &mut seats)
-            .and_then(|()| Ok(Self::open(parents, name, &mut seats, facts)?));
-        if made.is_err() {
+        let mut made = Vec::with_capacity(parents.len());
+        let group = make_seats(parents, name, wants, &mut made)
+            .and_then(|seats| Ok(Self::open(parents, name, seats, facts)?));
+        if group.is_err() {
             // Only what was made here: one that existed is not ours to remove without killing first.
-            let here = parents.iter().filter(|parent| seats.iter().any(|seat| seat.roles == parent.roles));
-            remove_seats(here.map(|parent| &parent.dir), name)?;
+            remove_seats(made.into_iter(), name)?;
         }
-        made
+        group
     }
 
-    /// Opens what is used later. Takes the seats only when all went well.
+    /// Opens what is used later.
     fn open(
         parents: &Arc<[Parent]>,
         name: &GroupName,
-        seats: &mut Vec<Seat>,
+        seats: Vec<Seat>,
         facts: &Arc<Facts>,
     ) -> Result<Self, CgroupError> {
         let tasks = seats.iter().map(|seat| seat.dir.open_file("tasks", OFlag::O_WRONLY));
         let tasks = tasks.collect::<Result<_, _>>()?;
-        let usage = seat(seats, Role::CpuAcct)?.open_file("cpuacct.usage", OFlag::O_RDONLY)?;
-        let oom = arm_oom(seat(seats, Role::Memory)?)?;
+        let usage = seat(&seats, Role::CpuAcct)?.open_file("cpuacct.usage", OFlag::O_RDONLY)?;
+        let oom = arm_oom(seat(&seats, Role::Memory)?)?;
         let (name, parents, facts) = (name.clone(), parents.clone(), facts.clone());
-        Ok(Self { name, parents, seats: std::mem::take(seats), tasks, usage, oom, facts })
+        Ok(Self { name, parents, seats, tasks, usage, oom, facts })
     }
 
     fn seat(&self, role: Role) -> Result<&Dir, CgroupError> {
@@ -197,12 +196,8 @@ impl Group for V1Group {
     }
 
     fn is_empty(&self) -> Result<bool, CgroupError> {
-        for seat in &self.seats {
-            if !kill::members(&seat.dir)?.is_empty() {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+        // Whoever is in one of the folders entered this one before.
+        Ok(kill::members(self.seat(Role::Pids)?)?.is_empty())
     }
 
     fn remove(self: Box<Self>) -> Result<(), CgroupError> {
@@ -222,32 +217,42 @@ fn seat(seats: &[Seat], role: Role) -> Result<&Dir, CgroupError> {
     })
 }
 
-fn make_seats(
-    parents: &[Parent],
+/// Makes and opens the folders. What was made is in `made` even when something after it fails.
+fn make_seats<'a>(
+    parents: &'a [Parent],
     name: &GroupName,
     wants: Wants,
-    seats: &mut Vec<Seat>,
-) -> Result<(), MakeError> {
+    made: &mut Vec<&'a Dir>,
+) -> Result<Vec<Seat>, MakeError> {
     let wanted = Role::wanted(wants);
-    for parent in parents.iter().filter(|parent| parent.roles & wanted != 0) {
-        if let Err(errno) = parent.dir.make(name.as_str()) {
-            let error = CgroupError::file("make", parent.dir.path().join(name.as_str()), errno);
+    let mut seats = Vec::with_capacity(parents.len());
+    for Parent { roles, dir: parent } in parents.iter().filter(|parent| parent.roles & wanted != 0) {
+        if let Err(errno) = parent.make(name.as_str()) {
+            let error = CgroupError::file("make", parent.path().join(name.as_str()), errno);
             return Err(MakeError::of(errno, error));
         }
-        let gone = || CgroupError::file("open", parent.dir.path().join(name.as_str()), Errno::ENOENT);
-        let dir = parent.dir.child(name.as_str())?.ok_or_else(gone)?;
-        if parent.roles & Role::CpuSet.bit() != 0 {
-            fill_cpuset(&parent.dir, &dir)?;
+        made.push(parent);
+        let gone = || CgroupError::file("open", parent.path().join(name.as_str()), Errno::ENOENT);
+        let dir = parent.child(name.as_str())?.ok_or_else(gone)?;
+        if roles & Role::CpuSet.bit() != 0 {
+            fill_cpuset(parent, &dir)?;
         }
-        seats.push(Seat { roles: parent.roles, dir });
+        seats.push(Seat { roles: *roles, dir });
     }
-    Ok(())
+    Ok(seats)
 }
 
-/// A new cpuset is empty, and nothing can enter an empty one.
-fn fill_cpuset(parent: &Dir, dir: &Dir) -> Result<(), CgroupError> {
+/// A new cpuset is empty, and nothing can enter an empty one. A parent that is empty itself was made just
+/// now by somebody who has not filled it yet, or died before that.
+fn fill_cpuset(parent: &Dir, dir: &Dir) -> Result<(), MakeError> {
     for file in ["cpuset.cpus", "cpuset.mems"] {
-        dir.write(file, parent.read(file)?.trim_end())?;
+        let value = parent.read(file)?;
+        if value.trim_end().is_empty() {
+            let reason = format!("{} is empty", parent.path().join(file).display());
+            let error = CgroupError::unusable(reason, "copy the value of the group above into it");
+            return Err(MakeError::ParentGone(error));
+        }
+        dir.write(file, value.trim_end())?;
     }
     Ok(())
 }

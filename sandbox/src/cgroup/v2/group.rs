@@ -141,6 +141,5 @@ impl Group for V2Group {
 
 /// Kills all members at once; a fork under way is caught too. They are gone a little later.
 pub(super) fn kill(dir: &Dir) -> Result<(), CgroupError> {
-    // A member must not outrun this with a fork that the limit would have allowed.
     dir.write("cgroup.kill", "1")
 }

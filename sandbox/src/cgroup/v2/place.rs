@@ -4,7 +4,7 @@
 //! children. If the only one is ourselves, we move to a leaf; anybody else we leave where they are and
 //! refuse.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::unistd::{geteuid, getpid};
@@ -13,6 +13,7 @@ use super::super::CgroupError;
 use super::super::error::DELEGATE_FIX;
 use super::super::files::Dir;
 use super::super::parse::{self, Mount};
+use super::{NEEDED, OPTIONAL};
 use crate::sys::xattr;
 
 /// The leaf that the supervisor moves to.
@@ -70,10 +71,16 @@ fn given(own: PathBuf) -> Place {
 }
 
 fn wished(mount: &Mount, wish: &Path) -> Result<Place, CgroupError> {
-    let path = if wish.starts_with(&mount.point) { wish.to_path_buf() } else { mount.point.join(wish) };
-    if !path.starts_with(&mount.point) || path == mount.point {
+    let below = wish.strip_prefix(&mount.point).unwrap_or(wish);
+    let plain = below.components().all(|part| matches!(part, Component::Normal(_)));
+    if !plain || below.as_os_str().is_empty() {
         let reason = format!("{} is not a group below {}", wish.display(), mount.point.display());
         return Err(CgroupError::unusable(reason, "name the parent group by its path below that"));
+    }
+    let path = mount.point.join(below);
+    if path.parent().is_some_and(|above| !above.exists()) {
+        let reason = format!("the group above {} does not exist", path.display());
+        return Err(CgroupError::unusable(reason, "make it first, or name another"));
     }
     let origin = if path.exists() { Origin::Given } else { Origin::Made };
     Ok(Place { parent: path, origin })
@@ -106,34 +113,44 @@ fn may_hold_groups(top: &Path) -> Result<bool, CgroupError> {
 }
 
 impl Place {
-    pub(super) fn parent(&self) -> &Path {
-        &self.parent
+    /// Makes the parent, or empties it of ourselves where it was given, and turns on what every group needs.
+    pub(super) fn prepare(&self) -> Result<Dir, CgroupError> {
+        let parent = match self.made_in() {
+            Some((above, name)) => self.make(&Dir::open(above)?, name)?,
+            None => Dir::open(&self.parent)?,
+        };
+        if self.origin == Origin::Given {
+            leave(&parent)?;
+        }
+        let available = parent.read("cgroup.controllers")?;
+        if let Some(missing) = NEEDED.into_iter().find(|needed| !parse::has_word(&available, needed)) {
+            let reason = format!("{} has no {missing} controller", parent.path().display());
+            return Err(CgroupError::unusable(reason, self.fix_for(missing)));
+        }
+        enable(&parent, &NEEDED)?;
+        Ok(parent)
     }
 
-    /// Makes the parent where it is ours to make, and empties it where it was given. The controllers of the
-    /// group above are turned on in the first case.
-    pub(super) fn prepare(&self) -> Result<Dir, CgroupError> {
-        match (self.origin, self.parent.parent(), self.parent.file_name().and_then(|name| name.to_str())) {
-            (Origin::Made, Some(above), Some(name)) => {
-                let above = Dir::open(above)?;
-                let available = above.read("cgroup.controllers")?;
-                let useful = ["memory", "pids", "cpu", "cpuset"];
-                for controller in useful.into_iter().filter(|known| parse::has_word(&available, known)) {
-                    enable_in(&above, controller)?;
-                }
-                above.ensure(name)
-            }
-            _ => {
-                let parent = Dir::open(&self.parent)?;
-                leave(&parent)?;
-                Ok(parent)
+    /// The controllers have to be turned on in the group above too. One that we can do without may refuse
+    /// (`cpu` does while real-time processes run); it is then not among the parent's controllers.
+    fn make(&self, above: &Dir, name: &str) -> Result<Dir, CgroupError> {
+        let available = above.read("cgroup.controllers")?;
+        let there = |known: &&str| parse::has_word(&available, known);
+        enable(above, &NEEDED.into_iter().filter(there).collect::<Vec<_>>())?;
+        for controller in OPTIONAL.into_iter().filter(there) {
+            if let Err(error) = enable(above, &[controller]) {
+                tracing::debug!(%error, "turning on an optional controller");
             }
         }
+        above.ensure(name)
     }
 
-    /// Gives a controller to the groups we make.
-    pub(super) fn enable(&self, controller: &str) -> Result<(), CgroupError> {
-        enable_in(&Dir::open(&self.parent)?, controller)
+    /// Where the parent is made and its name, if it is we who make it.
+    fn made_in(&self) -> Option<(&Path, &str)> {
+        match self.origin {
+            Origin::Made => Some((self.parent.parent()?, self.parent.file_name()?.to_str()?)),
+            Origin::Given => None,
+        }
     }
 
     /// What to do when a controller does not reach the parent.
@@ -152,11 +169,7 @@ impl Place {
 
     /// Removes the parent if we made it and it is empty.
     pub(super) fn remove(&self) -> Result<bool, CgroupError> {
-        let (Origin::Made, Some(above), Some(name)) =
-            (self.origin, self.parent.parent(), self.parent.file_name().and_then(|name| name.to_str()))
-        else {
-            return Ok(false);
-        };
+        let Some((above, name)) = self.made_in() else { return Ok(false) };
         match Dir::open(above)?.try_remove(name) {
             Ok(()) | Err(Errno::ENOENT) => Ok(true),
             Err(Errno::EBUSY | Errno::ENOTEMPTY) => Ok(false),
@@ -165,11 +178,12 @@ impl Place {
     }
 }
 
-fn enable_in(dir: &Dir, controller: &str) -> Result<(), CgroupError> {
-    match parse::has_word(&dir.read("cgroup.subtree_control")?, controller) {
-        true => Ok(()),
-        false => dir.write("cgroup.subtree_control", &format!("+{controller}")),
-    }
+/// Gives controllers to the groups below this one.
+pub(super) fn enable(dir: &Dir, controllers: &[&str]) -> Result<(), CgroupError> {
+    let enabled = dir.read("cgroup.subtree_control")?;
+    let missing = controllers.iter().filter(|controller| !parse::has_word(&enabled, controller));
+    let change = missing.map(|controller| format!("+{controller}")).collect::<Vec<_>>().join(" ");
+    if change.is_empty() { Ok(()) } else { dir.write("cgroup.subtree_control", &change) }
 }
 
 /// Moves us out of the group if we are in it alone.

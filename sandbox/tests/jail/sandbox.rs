@@ -1,0 +1,143 @@
+//! Several commands in one sandbox, and what happens around them.
+
+use std::time::{Duration, Instant};
+
+use dayfly_jobs::{Bytes, CpuTime, Limit, Limits, Signal, StartFailure, Termination, WallTime};
+use dayfly_sandbox::{Cancel, Command, SandboxError};
+
+use crate::{jail, limits, shell, stdout};
+
+const OK: Termination = Termination::Exited { code: 0 };
+
+#[test]
+fn later_commands_see_the_files_of_earlier_ones() {
+    let Some(jail) = jail("later_commands_see_the_files_of_earlier_ones") else { return };
+    let mut sandbox = jail.create().unwrap();
+    let first = sandbox.exec(&shell("echo one > /box/file; echo two > /tmp/file"), &Cancel::never()).unwrap();
+    assert_eq!(first.termination, OK);
+    let second = sandbox.exec(&shell("cat /box/file /tmp/file"), &Cancel::never()).unwrap();
+    assert_eq!(stdout(&second), "one\ntwo\n");
+    // Another sandbox sees nothing of it.
+    let other = jail.run(&shell("ls -A /box /tmp /dev/shm"), &Cancel::never()).unwrap();
+    assert_eq!(stdout(&other), "/box:\n\n/dev/shm:\n\n/tmp:\n");
+}
+
+#[test]
+fn background_processes_live_until_the_sandbox_ends() {
+    let Some(jail) = jail("background_processes_live_until_the_sandbox_ends") else { return };
+    let mut sandbox = jail.create().unwrap();
+    let start = "sleep 1000 >/dev/null 2>&1 & echo $!";
+    let pid = stdout(&sandbox.exec(&shell(start), &Cancel::never()).unwrap());
+    let probe = shell(&format!("kill -0 {} && echo alive", pid.trim()));
+    assert_eq!(stdout(&sandbox.exec(&probe, &Cancel::never()).unwrap()), "alive\n");
+    let before = Instant::now();
+    sandbox.destroy().unwrap();
+    assert!(before.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_command_over_its_limit_ends_alone() {
+    let Some(jail) = jail("a_command_over_its_limit_ends_alone") else { return };
+    let mut sandbox = jail.create().unwrap();
+    let background = sandbox.exec(&shell("sleep 1000 >/dev/null 2>&1 & echo $!"), &Cancel::never()).unwrap();
+    let tight = Command::new("/bin/sh", Limits { cpu_time: CpuTime::millis(100), ..limits() })
+        .args(["-c", "while :; do :; done"]);
+    let outcome = sandbox.exec(&tight, &Cancel::never()).unwrap();
+    assert_eq!(outcome.termination, Termination::LimitExceeded { limit: Limit::CpuTime });
+    let probe = shell(&format!("kill -0 {} && echo alive", stdout(&background).trim()));
+    assert_eq!(stdout(&sandbox.exec(&probe, &Cancel::never()).unwrap()), "alive\n");
+}
+
+#[test]
+fn each_command_is_measured_alone() {
+    let Some(jail) = jail("each_command_is_measured_alone") else { return };
+    let mut sandbox = jail.create().unwrap();
+    let busy = shell("i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done");
+    let first = sandbox.exec(&busy, &Cancel::never()).unwrap();
+    let second = sandbox.exec(&shell("true"), &Cancel::never()).unwrap();
+    assert!(first.usage.cpu_time > CpuTime::millis(50), "{:?}", first.usage);
+    assert!(second.usage.cpu_time < first.usage.cpu_time, "{:?}", second.usage);
+    assert_eq!(second.usage.peak_processes.unwrap_or(1), 1);
+}
+
+#[test]
+fn programs_that_cannot_start_are_outcomes() {
+    let Some(jail) = jail("programs_that_cannot_start_are_outcomes") else { return };
+    let long = "x".repeat(1 << 20);
+    for (command, reason) in [
+        (Command::new("/no/such", limits()), StartFailure::NotFound),
+        (Command::new("nosuch", limits()).env("PATH", "/bin:/usr/bin"), StartFailure::NotFound),
+        (Command::new("/etc/passwd", limits()), StartFailure::NotExecutable),
+        (Command::new("/usr", limits()), StartFailure::NotExecutable),
+        (Command::new("/bin/true", limits()).arg(long), StartFailure::ArgumentsTooLong),
+        (Command::new("/bin/true", limits()).workdir("/nowhere"), StartFailure::BadWorkdir),
+    ] {
+        let outcome = jail.run(&command, &Cancel::never()).unwrap();
+        assert_eq!(outcome.termination, Termination::NotStarted { reason }, "{command:?}");
+    }
+}
+
+#[test]
+fn ends_are_told_apart() {
+    let Some(jail) = jail("ends_are_told_apart") else { return };
+    for (script, termination) in [
+        ("exit 7", Termination::Exited { code: 7 }),
+        ("kill -SEGV $$", Termination::Signaled { signal: Signal(11) }),
+        ("kill -KILL $$", Termination::Signaled { signal: Signal(9) }),
+        ("ulimit -c; exit 3", Termination::Exited { code: 3 }),
+    ] {
+        assert_eq!(jail.run(&shell(script), &Cancel::never()).unwrap().termination, termination, "{script}");
+    }
+}
+
+#[test]
+fn cancelling_ends_a_command() {
+    let Some(jail) = jail("cancelling_ends_a_command") else { return };
+    let cancel = Cancel::new().unwrap();
+    let handle = cancel.clone();
+    let thread = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        handle.cancel();
+    });
+    let outcome = jail.run(&shell("sleep 1000"), &cancel).unwrap();
+    thread.join().unwrap();
+    assert_eq!(outcome.termination, Termination::Cancelled);
+    // A switch that was thrown before is thrown still.
+    assert_eq!(jail.run(&shell("sleep 1000"), &cancel).unwrap().termination, Termination::Cancelled);
+}
+
+#[test]
+fn idle_is_not_the_same_as_slow() {
+    let Some(jail) = jail("idle_is_not_the_same_as_slow") else { return };
+    let limits = Limits { idle_time: Some(WallTime::millis(400)), ..limits() };
+    let run = |script: &str| {
+        let command = Command::new("/bin/sh", limits.clone()).args(["-c", script]);
+        jail.run(&command, &Cancel::never()).unwrap().termination
+    };
+    assert_eq!(run("sleep 5"), Termination::LimitExceeded { limit: Limit::IdleTime });
+    assert_eq!(run("for i in 1 2 3 4 5 6 7 8; do echo .; sleep 0.1; done"), OK);
+}
+
+#[test]
+fn limits_too_small_to_start_anything_are_refused() {
+    let Some(jail) = jail("limits_too_small_to_start_anything_are_refused") else { return };
+    let command = Command::new("/bin/true", Limits { memory: Bytes::kib(4), ..limits() });
+    let error = jail.run(&command, &Cancel::never()).unwrap_err();
+    assert!(matches!(error, SandboxError::TooSmall { limit: Limit::Memory, .. }), "{error}");
+}
+
+#[test]
+fn many_jails_at_once() {
+    let Some(jail) = jail("many_jails_at_once") else { return };
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..16)
+            .map(|i| {
+                let jail = &jail;
+                scope.spawn(move || jail.run(&shell(&format!("echo {i}; id -u")), &Cancel::never()).unwrap())
+            })
+            .collect();
+        for (i, run) in runs.into_iter().enumerate() {
+            assert_eq!(stdout(&run.join().unwrap()), format!("{i}\n1000\n"));
+        }
+    });
+}
