@@ -72,10 +72,14 @@ impl Floor {
         let wants = Wants::of(&self.limits);
         let mut group = self.driver.create(&self.slot.next_group(), wants)?;
         let ended = group.apply(&self.limits, &BTreeSet::new()).map_err(SandboxError::from).and_then(|_| {
-            let flags = u64::from(NAMESPACES.unsigned_abs());
+            let mut request =
+                CloneRequest { flags: u64::from(NAMESPACES.unsigned_abs()), ..CloneRequest::default() };
             match group.entry() {
-                Entry::V2(folder) => self.start(&CloneRequest { flags, cgroup: Some(folder) }, &[]),
-                Entry::V1(tasks) => self.start(&CloneRequest { flags, cgroup: None }, tasks),
+                Entry::V2(folder) => {
+                    request.cgroup = Some(folder);
+                    self.start(&request, &[])
+                }
+                Entry::V1(tasks) => self.start(&request, tasks),
             }
         });
         group.remove()?;

@@ -1,6 +1,7 @@
 //! The jail as a library, on a host where it can be made: needs root or a delegated cgroup.
 
 mod jail {
+    mod floor;
     mod pool;
     mod sandbox;
     mod streams;

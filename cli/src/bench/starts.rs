@@ -4,7 +4,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dayfly_jobs::{Outcome, Termination, Timings};
+use dayfly_jobs::{Outcome, Termination};
 use dayfly_sandbox::floor::Floor;
 use dayfly_sandbox::{Cancel, Command, Jail, Pool};
 
@@ -28,7 +28,7 @@ pub(crate) struct Starts {
     pub(crate) spawn: Samples,
     /// A jail made for it and removed.
     pub(crate) cold: Samples,
-    /// Parts of `cold`: until the program runs, until it has ended, until nothing is left.
+    /// Parts of `cold`: until the program runs, until it has ended, until nothing is left and we know.
     pub(crate) phases: [Samples; 3],
     /// A jail from the pool.
     pub(crate) warm: Samples,
@@ -52,7 +52,7 @@ pub(crate) fn run(
     let mut confined = || timed(|| Ok(floor.confined()?));
     let mut fork_exec = || timed(|| Ok(floor.fork_exec()?));
     let mut spawn = Program::new(PROGRAM);
-    let mut cold = Cold { jail, command, timings: Vec::new() };
+    let mut cold = Cold { jail, command, phases: Vec::new() };
     let mut warm = Warm { pool: Pool::new(jail.clone(), 1)?, command };
     let mut whole = Program::new(own).args(["run", "--", PROGRAM]);
     let (mut bwrap, mut nsjail) = (peers.bwrap(PROGRAM), peers.nsjail(PROGRAM));
@@ -94,7 +94,8 @@ pub(crate) fn succeeded(outcome: &Outcome) -> Result<(), CliError> {
 struct Cold<'a> {
     jail: &'a Jail,
     command: &'a Command,
-    timings: Vec<Timings>,
+    /// For each round.
+    phases: Vec<[Duration; 3]>,
 }
 
 impl Contender for Cold<'_> {
@@ -103,19 +104,20 @@ impl Contender for Cold<'_> {
         let outcome = self.jail.run(self.command, &Cancel::never())?;
         let time = start.elapsed();
         succeeded(&outcome)?;
-        self.timings.push(outcome.timings);
+        let (setup, run) = (outcome.timings.setup.as_duration(), outcome.timings.run.as_duration());
+        self.phases.push([setup, run, time.saturating_sub(setup + run)]);
         Ok(time)
     }
 }
 
 impl Cold<'_> {
-    /// What its own clock says about the rounds that count.
+    /// Those of the rounds that count.
     fn phases(&self) -> [Samples; 3] {
-        let counted = || self.timings.iter().skip(WARM_UP);
+        let counted = || self.phases.iter().skip(WARM_UP);
         [
-            counted().map(|timings| timings.setup.as_duration()).collect(),
-            counted().map(|timings| timings.run.as_duration()).collect(),
-            counted().map(|timings| timings.teardown.as_duration()).collect(),
+            counted().map(|[setup, ..]| *setup).collect(),
+            counted().map(|[_, run, _]| *run).collect(),
+            counted().map(|[.., rest]| *rest).collect(),
         ]
     }
 }
