@@ -16,6 +16,9 @@ mod explain;
 
 pub(crate) use explain::{asks_for_json, explain};
 
+#[cfg(test)]
+mod tests;
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
     .usage(AnsiColor::Green.on_default().bold())
@@ -25,7 +28,7 @@ const STYLES: Styles = Styles::styled()
 /// Runs programs nobody trusts, each in a sandbox made for it, with every limit enforced or refused.
 #[derive(Debug, Parser)]
 #[command(name = "dayfly", version, max_term_width = 100, styles = STYLES)]
-#[command(disable_help_subcommand = true, infer_long_args = false, propagate_version = true)]
+#[command(disable_help_subcommand = true, infer_long_args = false)]
 pub(crate) struct Cli {
     /// What holds for every command.
     #[command(flatten)]
@@ -50,19 +53,19 @@ pub(crate) struct Global {
     pub(crate) config: Option<PathBuf>,
 }
 
-const RUN_EXAMPLES: &str = "\
-  dayfly run -- python3 -c 'print(6 * 7)'
+const RUN_EXAMPLES: &str = "  dayfly run -- python3 -c 'print(6 * 7)'
   dayfly run --cpu-time 2s --memory 256M --stdin input.txt -- ./solution
   dayfly run --bind .:/src --bind out:/out:rw --workdir /src -- make OUT=/out
   dayfly run --json -- node main.js | jq .termination
   dayfly run --explain --policy strict        # what would hold, without running anything";
 
-const RUN_NOTES: &str = "\
-  Inside, the program is user 'job' (1000) in /box, an empty folder of its own. It gets HOME=/box,
-  TMPDIR=/tmp, LANG=C.UTF-8, a PATH of the system's folders and the configured toolchains, what --env
-  sets, and nothing of your environment. Limits that are not given come from the configuration and then
-  from the policy; a limit that this host cannot enforce is refused, never ignored.
-  Standard input is forwarded and read ahead: in a shell loop that reads a file, add </dev/null.";
+const RUN_NOTES: &str =
+    "  Inside, the program is user 'job' (1000) in /box, an empty folder of its own. It gets
+  HOME=/box, TMPDIR=/tmp, LANG=C.UTF-8, a PATH of the system's folders and the configured
+  toolchains, what --env sets, and nothing of your environment. Limits that are not given come
+  from the configuration and then from the policy; a limit that this host cannot enforce is
+  refused, never ignored. Standard input is forwarded and read ahead: in a shell loop that reads
+  a file, add </dev/null.";
 
 /// Runs one program in a sandbox, here and now.
 #[derive(Debug, Default, Args)]

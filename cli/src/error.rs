@@ -3,7 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use dayfly_policies::PolicyError;
 use dayfly_sandbox::SandboxError;
+
+/// A value's error text says what is wrong and then, after its last semicolon, what to write.
+pub(crate) fn split_fix(text: &str) -> (&str, Option<&str>) {
+    text.rsplit_once("; ").map_or((text, None), |(what, fix)| (what, Some(fix)))
+}
 
 /// Everything that ends a command without a result.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +48,9 @@ pub(crate) enum CliError {
         /// What the system said.
         source: io::Error,
     },
+    /// A policy cannot be used, or does not grant what was asked for.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// The sandbox could not be had, or failed.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -105,6 +114,7 @@ impl CliError {
             Self::Unavailable { .. } => "unavailable",
             Self::Config { .. } => "config",
             Self::Path { .. } => "path",
+            Self::Policy(_) => "policy",
             Self::Sandbox(_) => "sandbox",
             Self::Output { .. } => "output",
             Self::Signals(_) => "signals",
@@ -120,7 +130,11 @@ impl CliError {
             Self::Unavailable { fix, .. } => Some((*fix).to_owned()),
             Self::Bench { fix, .. } => Some(fix.clone()),
             Self::Path { source, path, .. } => path_fix(source.kind(), path),
-            Self::Sandbox(_) | Self::Output { .. } | Self::Signals(_) | Self::ReaderGone => None,
+            Self::Policy(_)
+            | Self::Sandbox(_)
+            | Self::Output { .. }
+            | Self::Signals(_)
+            | Self::ReaderGone => None,
         }
     }
 }

@@ -5,8 +5,8 @@ use dayfly_jobs::{Limit, StartFailure, Termination};
 use crate::error::CliError;
 
 /// The documented table, shown below `dayfly run --help`.
-pub(crate) const TABLE: &str = "\
-  0-119  the program's own exit code (a program may also use the codes below; --json tells them apart)
+pub(crate) const TABLE: &str =
+    "  0-119  the program's own exit code (it may use those below as well; --json tells them apart)
   120    cancelled: SIGINT, SIGTERM or SIGHUP reached dayfly
   121    stopped at a system call that the policy forbids
   122    stopped at the output, disk, inodes, file-size or another size or count limit
@@ -58,6 +58,7 @@ pub(crate) fn of_error(error: &CliError) -> u8 {
         | CliError::Unavailable { .. }
         | CliError::Config { .. }
         | CliError::Path { .. }
+        | CliError::Policy(_)
         | CliError::Sandbox(_)
         | CliError::Output { .. }
         | CliError::Bench { .. }
@@ -77,6 +78,12 @@ mod tests {
 
     fn not_started(reason: StartFailure) -> Termination {
         Termination::NotStarted { reason }
+    }
+
+    #[test]
+    fn the_manual_has_the_table() {
+        let manual = include_str!("../../docs/CONFIGURATION.md");
+        assert!(manual.contains(TABLE), "copy TABLE to docs/CONFIGURATION.md");
     }
 
     #[test]

@@ -7,12 +7,11 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use dayfly_jobs::{Limit, Limits};
-use dayfly_policies::Policy;
+use dayfly_policies::{Catalog, Policy};
 use dayfly_sandbox::{Bind, Network, Root, SandboxSpec, Toolchain};
 
 use crate::args::{BackendArg, RunArgs, SandboxArgs};
 use crate::config::Settings;
-use crate::engine;
 use crate::error::CliError;
 use crate::surroundings::{self, Surroundings};
 use crate::toolchains;
@@ -80,7 +79,7 @@ impl Request {
             },
             cgroup_parent: settings.config.cgroup.parent.clone(),
             command: args.command.clone(),
-            workdir: Path::new(BOX).join(args.sandbox.workdir.as_deref().unwrap_or(Path::new(""))),
+            workdir: args.sandbox.workdir.as_ref().map_or_else(|| BOX.into(), |dir| Path::new(BOX).join(dir)),
             limits,
             origins,
         })
@@ -95,9 +94,18 @@ pub(crate) fn check(settings: &Settings, host: &Surroundings) -> Result<(), CliE
 }
 
 fn policy(typed: Option<&PolicyRef>, settings: &Settings) -> Result<Arc<Policy>, CliError> {
-    match typed.or(settings.config.run.policy.as_ref()) {
-        Some(policy) => engine::policy(policy),
-        None => Err(CliError::usage("there is no policy to run under", "name one with --policy")),
+    match (typed, &settings.config.run.policy) {
+        (Some(policy), _) => find_policy(policy),
+        (None, Some(policy)) => find_policy(policy).map_err(|error| settings.blame("run.policy", &error)),
+        (None, None) => Err(CliError::usage("there is no policy to run under", "name one with --policy")),
+    }
+}
+
+/// The policy with this name or in this file.
+pub(crate) fn find_policy(wanted: &PolicyRef) -> Result<Arc<Policy>, CliError> {
+    match wanted {
+        PolicyRef::Name(name) => Ok(Catalog::builtin().get(name)?),
+        PolicyRef::File(path) => Ok(Policy::load(path)?),
     }
 }
 
@@ -107,9 +115,10 @@ fn limits(
     policy: &Policy,
 ) -> Result<(Limits, BTreeMap<Limit, LimitOrigin>), CliError> {
     let configured = &settings.config.run.limits;
-    let mut limits = engine::default_limits(policy)?;
+    let mut limits = policy.default_limits().clone();
     configured.apply(&mut limits);
     args.limits.apply(&mut limits);
+    dayfly_policies::resolve(policy, &limits)?;
     let origin = |limit| match (args.limits.sets(limit), configured.sets(limit)) {
         (true, _) => LimitOrigin::Option,
         (false, true) => LimitOrigin::Configuration,
@@ -187,3 +196,6 @@ fn search_path(toolchains: &[Toolchain]) -> Result<OsString, CliError> {
         CliError::config(format!("a toolchain's path: {error}"), "name a folder without ':'")
     })
 }
+
+#[cfg(test)]
+mod tests;

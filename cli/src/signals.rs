@@ -38,14 +38,19 @@ pub(crate) fn watch(cancel: Cancel) -> Result<Caught, CliError> {
     let seen = caught.clone();
     let body = move || {
         for signal in signals.forever() {
-            if seen.0.swap(signal, Ordering::AcqRel) != 0 {
-                std::process::exit(i32::from(exit::CANCELLED));
+            match seen.0.swap(signal, Ordering::AcqRel) {
+                0 => cancel.cancel(),
+                _ => leave(),
             }
-            cancel.cancel();
         }
     };
     std::thread::Builder::new().name("signals".into()).spawn(body).map_err(CliError::Signals)?;
     Ok(caught)
+}
+
+#[expect(clippy::disallowed_methods, reason = "whoever asks a second time waits for nothing any more")]
+fn leave() {
+    std::process::exit(i32::from(exit::CANCELLED));
 }
 
 /// The signals that are ignored; none when the kernel does not tell.

@@ -130,7 +130,7 @@ pub struct Usage {
     pub peak_processes: Option<u32>,
     /// How often a new process was refused because of the process limit.
     pub refused_processes: u64,
-    /// Bytes Dayfly fed to standard input; a file given as standard input is read directly and not counted.
+    /// Bytes fed to standard input through a pipe; a file that was copied for the job is not counted.
     pub input_bytes: u64,
     /// Bytes written to standard output and standard error.
     pub output_bytes: u64,

@@ -14,8 +14,8 @@ mod resolve;
 pub use catalog::Catalog;
 pub use explain::Explanation;
 pub use language::{
-    Action, Arch, Call, Ceilings, Condition, Decision, Filter, Instruction, Network, Place, PolicyError,
-    REPORT_FD, Rule, Test, syscall_name,
+    Action, Arch, Call, Ceilings, Condition, Decision, Errno, Filter, Instruction, Network, Place,
+    PolicyError, REPORT_FD, Rule, Test, syscall_name, syscall_number,
 };
 pub use policy::Policy;
 pub use resolve::resolve;

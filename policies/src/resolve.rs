@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use dayfly_jobs::{Cpus, Limit, Limits};
 
-use crate::language::PolicyError;
+use crate::language::{Ceilings, PolicyError};
 use crate::policy::Policy;
 
 /// Refuses limits that are above a ceiling of the policy.
@@ -82,4 +82,33 @@ fn millis(cpus: &Cpus) -> u64 {
         Cpus::Millis(millis) => u64::from(millis.get()),
         Cpus::Pinned(set) => u64::try_from(set.len()).unwrap_or(u64::MAX).saturating_mul(1000),
     }
+}
+
+/// Each limit with its value and its ceiling, for people.
+pub(crate) fn table(limits: &Limits, ceilings: &Ceilings) -> [(Limit, String, Option<String>); 12] {
+    fn row<T: Display>(limit: Limit, value: &T, ceiling: Option<&T>) -> (Limit, String, Option<String>) {
+        (limit, value.to_string(), ceiling.map(ToString::to_string))
+    }
+    fn open<T: Display>(
+        limit: Limit,
+        value: Option<&T>,
+        ceiling: Option<&T>,
+    ) -> (Limit, String, Option<String>) {
+        let value = value.map_or_else(|| "no limit".to_owned(), ToString::to_string);
+        (limit, value, ceiling.map(ToString::to_string))
+    }
+    [
+        row(Limit::CpuTime, &limits.cpu_time, ceilings.cpu_time.as_ref()),
+        row(Limit::WallTime, &limits.wall_time, ceilings.wall_time.as_ref()),
+        open(Limit::IdleTime, limits.idle_time.as_ref(), ceilings.idle_time.as_ref()),
+        row(Limit::Memory, &limits.memory, ceilings.memory.as_ref()),
+        row(Limit::Processes, &limits.processes, ceilings.processes.as_ref()),
+        open(Limit::Cpus, limits.cpus.as_ref(), ceilings.cpus.as_ref()),
+        row(Limit::Output, &limits.output, ceilings.output.as_ref()),
+        row(Limit::Disk, &limits.disk, ceilings.disk.as_ref()),
+        row(Limit::Inodes, &limits.inodes, ceilings.inodes.as_ref()),
+        row(Limit::OpenFiles, &limits.open_files, ceilings.open_files.as_ref()),
+        row(Limit::Stack, &limits.stack, ceilings.stack.as_ref()),
+        row(Limit::FileSize, &limits.file_size, ceilings.file_size.as_ref()),
+    ]
 }

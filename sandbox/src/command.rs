@@ -118,7 +118,8 @@ impl Stdio {
         Self(Stream::Null)
     }
 
-    /// Input: this regular file, from its start. The job gets a read-only description of its own.
+    /// Input: this regular file, from its start. The job gets a copy of its own, held in memory while it
+    /// runs; a file above 64 MiB comes through a pipe instead, in which it cannot seek.
     pub fn file(file: File) -> Self {
         Self(Stream::File(Arc::new(file)))
     }

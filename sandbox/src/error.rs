@@ -22,7 +22,7 @@ pub enum SandboxError {
     },
     /// Control groups cannot do here what was asked of them.
     #[error(transparent)]
-    Cgroup(#[from] crate::CgroupError),
+    Cgroup(crate::CgroupError),
     /// No slot can be had.
     #[error(transparent)]
     Slot(#[from] crate::SlotError),
@@ -38,11 +38,10 @@ pub enum SandboxError {
         policy: String,
     },
     /// A limit cannot be enforced on this host.
-    #[error("the limit {limit} cannot be enforced here: {reason}; {fix}, or run without it: --waive {}",
-            limit.name().replace('_', "-"))]
+    #[error("{} cannot be enforced here: {reason}; {fix}, or run without:{}", names(limits), waivers(limits))]
     Unenforceable {
-        /// The limit.
-        limit: Limit,
+        /// The limits, at least one.
+        limits: Vec<Limit>,
         /// Why not.
         reason: String,
         /// What to do about it.
@@ -147,6 +146,26 @@ impl From<dayfly_policies::PolicyError> for SandboxError {
     fn from(error: dayfly_policies::PolicyError) -> Self {
         Self::Policy(Box::new(error))
     }
+}
+
+impl From<crate::CgroupError> for SandboxError {
+    fn from(error: crate::CgroupError) -> Self {
+        match error {
+            crate::CgroupError::Lacking { limit, reason, fix } => {
+                Self::Unenforceable { limits: vec![limit], reason, fix }
+            }
+            other => Self::Cgroup(other),
+        }
+    }
+}
+
+fn names(limits: &[Limit]) -> String {
+    let names: Vec<_> = limits.iter().map(|limit| limit.name()).collect();
+    format!("the limit{} {}", if names.len() == 1 { "" } else { "s" }, names.join(", "))
+}
+
+fn waivers(limits: &[Limit]) -> String {
+    limits.iter().map(|limit| format!(" --waive {}", limit.name().replace('_', "-"))).collect()
 }
 
 fn about_text(about: Option<&str>) -> String {

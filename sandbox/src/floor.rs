@@ -50,7 +50,7 @@ impl Floor {
     pub fn new(program: &Path, limits: Limits) -> Result<Self, SandboxError> {
         let program = CString::new(program.as_os_str().as_bytes())
             .map_err(|_| SandboxError::BadCommand { what: "program" })?;
-        let driver = cgroup::detect(None)?;
+        let driver = cgroup::detect(None, &BTreeSet::new())?;
         let slot = Slots::open_default()?.acquire()?;
         Ok(Self { program, limits, driver, slot })
     }

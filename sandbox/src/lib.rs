@@ -8,7 +8,7 @@ mod cgroup;
 mod command;
 mod error;
 pub mod floor;
-mod host;
+pub mod host;
 mod jail;
 mod slot;
 mod spec;

@@ -155,6 +155,7 @@ impl Slots {
 
 impl Slot {
     /// Its number.
+    #[cfg(test)]
     pub(crate) const fn number(&self) -> SlotNumber {
         self.number
     }

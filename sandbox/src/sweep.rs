@@ -1,6 +1,7 @@
 //! Removing what dead processes left: groups whose slot nobody holds.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use crate::SandboxError;
 use crate::cgroup::{self, Driver, GroupName};
@@ -17,12 +18,13 @@ pub struct SweepReport {
     pub removed_parent: bool,
 }
 
-/// Kills and removes every group whose holder is dead. Sandboxes of the living are left alone.
+/// Kills and removes every group whose holder is dead. Sandboxes of the living are left alone. `parent` is the
+/// group that sandboxes were made below, if one was configured.
 ///
 /// # Errors
 /// Groups or locks cannot be read, or something cannot be removed; the rest has been removed even so.
-pub fn sweep() -> Result<SweepReport, SandboxError> {
-    sweep_with(&*cgroup::detect(None)?, &Slots::open_default()?)
+pub fn sweep(parent: Option<&Path>) -> Result<SweepReport, SandboxError> {
+    sweep_with(&*cgroup::detect(parent, &Default::default())?, &Slots::open_default()?)
 }
 
 /// The same with this driver and these locks.

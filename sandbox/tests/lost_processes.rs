@@ -1,22 +1,17 @@
 //! Processes of ours killed by something outside of Dayfly. One test in a binary of its own: it kills every
 //! child of its process, so nothing else may run in it.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 use std::time::{Duration, Instant};
 
 use dayfly_jobs::Bytes;
-use dayfly_sandbox::{Cancel, Command, Jail, Pool, Stdio};
+use dayfly_sandbox::{Cancel, Command, Jail, Pool, SandboxError, Stdio};
 
 #[test]
 fn lost_processes_are_noticed_and_replaced() {
     let policy = dayfly_policies::Catalog::builtin().get("interpreted").unwrap();
     let limits = policy.default_limits().clone();
-    let jail = match Jail::builder(policy).build() {
-        Ok(jail) => jail,
-        Err(error) => {
-            assert!(std::env::var_os("DAYFLY_REQUIRE").is_none(), "this test must run here: {error}");
-            return;
-        }
-    };
+    let Some(jail) = built(Jail::builder(policy).build()) else { return };
     let echo = Command::new("/bin/echo", limits.clone()).arg("works").stdout(Stdio::capture(Bytes::new(64)));
     let pool = Pool::new(jail.clone(), 2).unwrap();
     wait_until_full(&pool, 2);
@@ -35,11 +30,26 @@ fn lost_processes_are_noticed_and_replaced() {
             std::thread::sleep(Duration::from_micros(round * 150));
             children().into_iter().for_each(kill);
         });
-        let result = jail.run(&sleep, &Cancel::never());
-        assert!(result.is_err() || result.is_ok());
+        // What it ends as depends on who was hit; that it ends, and that nothing of it stays, does not.
+        let ended = jail.run(&sleep, &Cancel::never()).is_ok();
         killer.join().unwrap();
+        assert_eq!(children(), Vec::<i32>::new(), "round {round}, ended: {ended}");
     }
-    assert_eq!(children(), Vec::<i32>::new());
+}
+
+/// The jail, or a named skip where none can be made and none is demanded.
+fn built(jail: Result<Jail, SandboxError>) -> Option<Jail> {
+    use std::io::Write;
+    jail.inspect_err(|error| {
+        assert!(std::env::var_os("DAYFLY_REQUIRE").is_none(), "this test must run here: {error}");
+        let line = format!("SKIP lost_processes_are_noticed_and_replaced: {error}\n");
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        if let Some(log) = std::env::var_os("DAYFLY_SKIP_LOG") {
+            let file = std::fs::OpenOptions::new().append(true).create(true).open(log);
+            file.unwrap().write_all(line.as_bytes()).unwrap();
+        }
+    })
+    .ok()
 }
 
 fn wait_until_full(pool: &Pool, size: usize) {
@@ -60,6 +70,7 @@ fn children() -> Vec<i32> {
         .collect()
 }
 
+#[expect(clippy::disallowed_methods, reason = "plays the stranger who kills by number")]
 fn kill(pid: i32) {
     // It may be gone already. Not by a child process: that would be one of those to kill.
     let target = nix::unistd::Pid::from_raw(pid);

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-use crate::error::CliError;
+use crate::error::{CliError, split_fix};
 use crate::values::ValueError;
 
 /// Whether the words ask for JSON, for when they could not be understood otherwise.
@@ -29,12 +29,8 @@ fn what(error: &clap::Error) -> String {
     let option = arg.split(' ').next().unwrap_or_default();
     let kind = error.kind();
     if kind == ErrorKind::ValueValidation {
-        let why = error.source().map(ToString::to_string).unwrap_or_default();
-        let value = if why.starts_with('\'') { String::new() } else { format!(" '{value}'") };
-        format!(
-            "{option}{value}{}{why}",
-            if why.starts_with("has ") || why.starts_with("is ") { " " } else { ": " }
-        )
+        let source = error.source().map(ToString::to_string).unwrap_or_default();
+        bad_value(option, &value, split_fix(&source).0)
     } else if kind == ErrorKind::InvalidValue && value.is_empty() {
         format!("{option} needs a value")
     } else if kind == ErrorKind::InvalidValue {
@@ -54,20 +50,42 @@ fn what(error: &clap::Error) -> String {
     }
 }
 
+/// Joins an option, its value and what is wrong with it into one sentence that names the value once.
+fn bad_value(option: &str, value: &str, why: &str) -> String {
+    if why.starts_with('\'') {
+        format!("{option}: {why}")
+    } else if why.starts_with("has ") || why.starts_with("is ") {
+        format!("{option} '{value}' {why}")
+    } else {
+        format!("{option} '{value}': {why}")
+    }
+}
+
 fn fix(error: &clap::Error, command: &str) -> Option<String> {
-    if let Some(value) = error.source().and_then(|source| source.downcast_ref::<ValueError>()) {
-        return Some(value.fix.clone());
+    if let Some(source) = error.source() {
+        return match source.downcast_ref::<ValueError>() {
+            Some(value) => Some(value.fix.clone()),
+            None => split_fix(&source.to_string()).1.map(str::to_owned),
+        };
     }
     let arg = text(error, ContextKind::InvalidArg);
-    if command == "run" && error.kind() == ErrorKind::UnknownArgument && !arg.starts_with('-') {
+    let kind = error.kind();
+    if command == "run" && kind == ErrorKind::UnknownArgument && !arg.starts_with('-') {
         return Some(format!("put '--' before the program: dayfly run [OPTIONS] -- {arg}"));
     }
-    if error.kind() == ErrorKind::MissingRequiredArgument && arg.contains("PROGRAM") {
+    if kind == ErrorKind::MissingRequiredArgument && arg.contains("PROGRAM") {
         return Some("put it after '--': dayfly run [OPTIONS] -- PROGRAM [ARGS]...".to_owned());
     }
-    let suggested =
-        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
-            .map(|kind| text(error, kind));
+    if kind == ErrorKind::ArgumentConflict && arg == text(error, ContextKind::PriorArg) {
+        return Some("leave all but one of them away".to_owned());
+    }
+    suggestion(error)
+}
+
+/// The nearest thing that exists.
+fn suggestion(error: &clap::Error) -> Option<String> {
+    let kinds = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue];
+    let suggested = kinds.map(|kind| text(error, kind));
     if let Some(name) = suggested.iter().find(|name| !name.is_empty()) {
         return Some(format!("did you mean {name}?"));
     }

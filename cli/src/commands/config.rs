@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::args::Global;
-use crate::config::{self, BUILT_IN};
+use crate::config;
 use crate::error::CliError;
 use crate::output::{Out, human, json};
 use crate::request;
@@ -14,7 +14,7 @@ use crate::surroundings::Surroundings;
 /// What to do about the configuration.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum ConfigCommand {
-    /// Write a configuration file with every key, its built-in value and what it means.
+    /// Write a configuration file with every key, what it means and its built-in value, all commented out.
     Init {
         /// The file to make, or '-' for standard output [default: the user's own file].
         file: Option<PathBuf>,
@@ -55,7 +55,7 @@ pub(crate) fn run(command: &ConfigCommand, global: &Global, out: &Out) -> Result
 
 fn init(file: Option<&Path>, host: &Surroundings, out: &Out) -> Result<u8, CliError> {
     if file == Some(Path::new("-")) {
-        out.text(BUILT_IN)?;
+        out.text(&config::template())?;
         return Ok(0);
     }
     let users = config::user_file(host);
@@ -77,5 +77,5 @@ fn write_new(path: &Path) -> Result<(), CliError> {
         fs::create_dir_all(folder).map_err(fail)?;
     }
     let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(fail)?;
-    file.write_all(BUILT_IN.as_bytes()).map_err(fail)
+    file.write_all(config::template().as_bytes()).map_err(fail)
 }

@@ -7,6 +7,7 @@ use crate::output::Out;
 mod bench;
 mod completions;
 mod config;
+mod doctor;
 mod man;
 mod policy;
 mod run;
@@ -22,6 +23,8 @@ pub(crate) enum Command {
     /// Look at the configuration, and where each value came from.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Look at this host: what works, what is missing, what is lost by it, and what mends it.
+    Doctor(doctor::DoctorArgs),
     /// Measure what sandboxes cost here, beside what they are compared with.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -37,6 +40,7 @@ pub(crate) fn execute(command: &Command, global: &Global, out: &Out) -> Result<u
         Command::Run(args) => run::run(args, global, out),
         Command::Policy(command) => policy::run(command, global, out),
         Command::Config(command) => config::run(command, global, out),
+        Command::Doctor(args) => doctor::run(args, global, out),
         Command::Bench(command) => bench::run(command, global, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Man(args) => man::run(args, out),

@@ -1,12 +1,15 @@
 //! `dayfly policy list|show|check`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use dayfly_policies::{Catalog, Policy};
 
 use crate::args::Global;
-use crate::engine;
 use crate::error::CliError;
 use crate::output::table::render;
 use crate::output::{Out, json};
+use crate::request::find_policy;
 use crate::values::{self, PolicyRef};
 
 /// What to do about policies.
@@ -38,10 +41,10 @@ pub(crate) fn run(command: &PolicyCommand, global: &Global, out: &Out) -> Result
         PolicyCommand::List => list(global, out),
         PolicyCommand::Show { policy } => show(policy, global, out),
         PolicyCommand::Check { file } => {
-            let policy = engine::policy(&PolicyRef::File(file.clone()))?;
+            let policy = Policy::load(file)?;
             match global.json {
                 true => out.json(&json::Checked { ok: true }),
-                false => out.text(&format!("policy {} can be used\n", engine::name(&policy))),
+                false => out.text(&format!("policy {} can be used\n", policy.name())),
             }?;
             Ok(0)
         }
@@ -49,8 +52,10 @@ pub(crate) fn run(command: &PolicyCommand, global: &Global, out: &Out) -> Result
 }
 
 fn list(global: &Global, out: &Out) -> Result<u8, CliError> {
-    let policies = engine::policies()?;
-    let rows: Vec<_> = policies.iter().map(|policy| engine::description(policy)).collect();
+    let catalog = Catalog::builtin();
+    let policies = catalog.names().map(|name| catalog.get(name)).collect::<Result<Vec<Arc<Policy>>, _>>()?;
+    let row = |policy: &Arc<Policy>| [policy.name().to_owned(), policy.description().to_owned()];
+    let rows: Vec<_> = policies.iter().map(row).collect();
     match global.json {
         true => out.json(&json::Policies::of(&rows)),
         false => out.text(&render(&rows, "")),
@@ -59,8 +64,7 @@ fn list(global: &Global, out: &Out) -> Result<u8, CliError> {
 }
 
 fn show(policy: &PolicyRef, global: &Global, out: &Out) -> Result<u8, CliError> {
-    let policy = engine::policy(policy)?;
-    let text = engine::show(&policy)?;
+    let text = find_policy(policy)?.show()?;
     match global.json {
         true => out.json(&json::ShownPolicy { text: &text }),
         false => out.text(&text),

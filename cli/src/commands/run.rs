@@ -25,6 +25,7 @@ pub(crate) fn run(args: &RunArgs, global: &Global, out: &Out) -> Result<u8, CliE
     let request = Request::new(args, &settings, &host)?;
     let span = tracing::info_span!("job", id = std::process::id());
     let _entered = span.enter();
+    tracing::info!(policy = request.spec.policy.name(), command = ?request.command, "running");
     match (args.sandbox.explain, global.json) {
         (true, _) => explain(&request, global, out),
         (false, true) => captured(args, &request, out),
@@ -35,7 +36,7 @@ pub(crate) fn run(args: &RunArgs, global: &Global, out: &Out) -> Result<u8, CliE
 fn explain(request: &Request, global: &Global, out: &Out) -> Result<u8, CliError> {
     let enforced_by = engine::enforcement(request)?;
     match global.json {
-        true => out.json(&json::Plan::of(request, engine::policy_name(request), &enforced_by)),
+        true => out.json(&json::Plan::of(request, &enforced_by)),
         false => out.text(&plan::text(request, &enforced_by)),
     }?;
     Ok(0)

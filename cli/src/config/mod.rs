@@ -11,7 +11,7 @@ use figment::providers::{Env, Format, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use crate::error::CliError;
+use crate::error::{CliError, split_fix};
 use crate::surroundings::Surroundings;
 
 mod problem;
@@ -22,7 +22,15 @@ mod tests;
 pub(crate) use schema::{Config, ToolchainConfig};
 
 /// The built-in layer: every key with its value, and what it means.
-pub(crate) const BUILT_IN: &str = include_str!("dayfly.toml");
+const BUILT_IN: &str = include_str!("dayfly.toml");
+
+/// The built-in text as a file to start from: it sets nothing until a line is uncommented.
+pub(crate) fn template() -> String {
+    let is_key = |line: &str| line.starts_with(|c: char| c.is_ascii_lowercase()) && line.contains(" = ");
+    let line = |line: &str| if is_key(line) { format!("# {line}\n") } else { format!("{line}\n") };
+    BUILT_IN.lines().map(line).collect()
+}
+
 /// The system's file.
 const SYSTEM_FILE: &str = "/etc/dayfly/dayfly.toml";
 /// Configuration files larger than this are a mistake.
@@ -34,7 +42,8 @@ const PREFIX: &str = "DAYFLY_";
 pub(crate) struct Settings {
     /// The values.
     pub(crate) config: Config,
-    figment: Figment,
+    /// What was found, the built-in text aside; later ones win.
+    layers: Vec<Layer>,
 }
 
 /// One value of the merged configuration.
@@ -57,36 +66,57 @@ pub(crate) fn user_file(host: &Surroundings) -> Option<PathBuf> {
     Some(folder.join("dayfly/dayfly.toml"))
 }
 
-/// Reads all layers.
+/// Reads all layers. Where there is nothing but the built-in text, not even that is parsed: most runs have no
+/// configuration and should not wait for it.
 pub(crate) fn load(explicit: Option<&Path>, host: &Surroundings) -> Result<Settings, CliError> {
-    let mut figment = Figment::from(Layer::parse(Origin::BuiltIn, BUILT_IN)?);
+    let mut layers = Vec::new();
     let user = user_file(host);
-    for path in [Some(Path::new(SYSTEM_FILE)), user.as_deref()].into_iter().flatten() {
-        if let Some(text) = read(path, Presence::Optional)? {
-            figment = figment.merge(Layer::checked(Origin::File(path.to_owned()), &text)?);
+    let found = [Some(Path::new(SYSTEM_FILE)), user.as_deref()].into_iter().flatten();
+    let found = found.map(|path| (path, Presence::Optional));
+    for (path, presence) in found.chain(explicit.map(|path| (path, Presence::Required))) {
+        if let Some(text) = read(path, presence)? {
+            layers.push(Layer::parse(Origin::File(path.to_owned()), &text)?.check()?);
         }
     }
-    if let Some(path) = explicit
-        && let Some(text) = read(path, Presence::Required)?
-    {
-        figment = figment.merge(Layer::checked(Origin::File(path.to_owned()), &text)?);
+    layers.extend(environment()?);
+    if layers.is_empty() {
+        return Ok(Settings { config: Config::built_in(), layers });
     }
-    if let Some(layer) = environment()? {
-        figment = figment.merge(layer);
-    }
-    let config = figment.extract().map_err(|error| problem::explain(&error, &Origin::BuiltIn))?;
-    Ok(Settings { config, figment })
+    let config = merge(&layers)?.extract().map_err(|error| problem::explain(&error, &Origin::BuiltIn))?;
+    Ok(Settings { config, layers })
+}
+
+/// All layers over the built-in one.
+fn merge(layers: &[Layer]) -> Result<Figment, CliError> {
+    let built_in = Layer::parse(Origin::BuiltIn, BUILT_IN)?;
+    Ok(layers.iter().fold(Figment::from(built_in), Figment::merge))
 }
 
 impl Settings {
     /// Whether a key has another value than the built-in one because somebody set it.
     pub(crate) fn is_set(&self, key: &str) -> bool {
-        self.figment.find_metadata(key).is_some_and(|metadata| metadata.name != Origin::BuiltIn.name())
+        self.origin(key).is_some()
+    }
+
+    /// The last layer that sets a key, built-in values aside.
+    fn origin(&self, key: &str) -> Option<&Origin> {
+        let sets = |layer: &&Layer| Figment::from(*layer).contains(key);
+        self.layers.iter().rev().find(sets).map(|layer| &layer.origin)
+    }
+
+    /// An error that a configured value led to, with the place of that value.
+    pub(crate) fn blame(&self, key: &str, error: &CliError) -> CliError {
+        let place = self.origin(key).unwrap_or(&Origin::BuiltIn).place(key);
+        let text = error.to_string();
+        let (what, fix) = split_fix(&text);
+        let fix = error.fix().or_else(|| fix.map(str::to_owned));
+        CliError::Config { what: format!("{place}: {what}"), fix }
     }
 
     /// Every value that is set, with its origin, in the order of the keys.
     pub(crate) fn entries(&self) -> Result<Vec<Entry>, CliError> {
-        let data = self.figment.data().map_err(|error| problem::explain(&error, &Origin::BuiltIn))?;
+        let data = merge(&self.layers)?.data();
+        let data = data.map_err(|error| problem::explain(&error, &Origin::BuiltIn))?;
         let mut entries = Vec::new();
         for (key, value) in data.get(&Profile::Default).into_iter().flatten() {
             self.flatten(key, value, &mut entries);
@@ -99,9 +129,9 @@ impl Settings {
             dict.iter().for_each(|(name, value)| self.flatten(&format!("{key}.{name}"), value, entries));
             return;
         }
-        let source = match self.figment.get_metadata(value.tag()) {
-            Some(metadata) if metadata.name == Origin::Environment.name() => variable(key),
-            Some(metadata) => metadata.name.to_string(),
+        let source = match self.origin(key) {
+            Some(Origin::Environment) => variable(key),
+            Some(origin) => origin.name(),
             None => Origin::BuiltIn.name(),
         };
         let value = serde_json::to_value(value).unwrap_or_default();
@@ -142,6 +172,7 @@ fn variable(key: &str) -> String {
 }
 
 /// One parsed source.
+#[derive(Debug)]
 struct Layer {
     origin: Origin,
     data: Map<Profile, Dict>,
@@ -151,10 +182,6 @@ impl Layer {
     fn parse(origin: Origin, text: &str) -> Result<Self, CliError> {
         let data = Toml::string(text).data().map_err(|error| problem::explain(&error, &origin))?;
         Ok(Self { origin, data })
-    }
-
-    fn checked(origin: Origin, text: &str) -> Result<Self, CliError> {
-        Self::parse(origin, text)?.check()
     }
 
     /// Refuses unknown keys and bad values of this layer alone.
@@ -220,6 +247,7 @@ fn read(path: &Path, presence: Presence) -> Result<Option<String>, CliError> {
     }
     let mut text = String::new();
     File::open(path).and_then(|file| file.take(MAX_SIZE + 1).read_to_string(&mut text)).map_err(fail)?;
+    tracing::debug!(file = %path.display(), bytes = text.len(), "read the configuration");
     match u64::try_from(text.len()) {
         Ok(size) if size <= MAX_SIZE => Ok(Some(text)),
         Ok(_) | Err(_) => Err(fail(io::Error::other("it is larger than 1 MiB"))),

@@ -4,7 +4,7 @@ use figment::Error;
 use figment::error::Kind;
 
 use super::Origin;
-use crate::error::CliError;
+use crate::error::{CliError, split_fix};
 
 /// The error of one layer.
 pub(super) fn explain(error: &Error, origin: &Origin) -> CliError {
@@ -19,7 +19,10 @@ pub(super) fn explain(error: &Error, origin: &Origin) -> CliError {
         Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) => {
             (format!("{found} does not fit"), format!("write {expected}"))
         }
-        Kind::Message(message) => (message.trim_end().to_owned(), SEE.to_owned()),
+        Kind::Message(message) => {
+            let (what, fix) = split_fix(message.trim_end());
+            (what.to_owned(), fix.unwrap_or(SEE).to_owned())
+        }
         Kind::InvalidLength(..)
         | Kind::UnknownVariant(..)
         | Kind::MissingField(_)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use dayfly_sandbox::Network;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
@@ -21,6 +22,20 @@ pub(crate) struct Config {
     pub(crate) toolchain: BTreeMap<String, ToolchainConfig>,
     /// Control groups.
     pub(crate) cgroup: CgroupConfig,
+}
+
+impl Config {
+    /// What the built-in text says, without parsing it; a test compares the two.
+    pub(crate) fn built_in() -> Self {
+        let policy = Some(PolicyRef::Name("interpreted".to_owned()));
+        let network = Some(NetworkArg(Network::None));
+        let host = HostRootConfig { toolchains: vec!["rustup".to_owned()] };
+        Self {
+            run: RunConfig { policy, network, limits: LimitOverrides::default() },
+            root: RootConfig { host },
+            ..Self::default()
+        }
+    }
 }
 
 /// `[run]`.

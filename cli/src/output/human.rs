@@ -17,7 +17,7 @@ pub(crate) struct Colours {
 }
 
 impl Colours {
-    fn paint(self, text: &str, code: &str) -> String {
+    pub(crate) fn paint(self, text: &str, code: &str) -> String {
         match self.on {
             true => format!("\x1b[{code}m{text}\x1b[0m"),
             false => text.to_owned(),
@@ -59,14 +59,12 @@ fn refusals(outcome: &Outcome) -> Option<String> {
     let (limits, usage) = (&outcome.limits, &outcome.usage);
     let mut text = String::new();
     if usage.refused_processes > 0 {
-        let (times, limit) = (usage.refused_processes, limits.processes);
-        text +=
-            &format!("dayfly: note: {times} times no new process at the limit of {limit} (--processes)\n");
+        let (count, limit) = (usage.refused_processes, limits.processes);
+        text += &format!("dayfly: note: processes refused at the limit of {limit} (--processes): {count}\n");
     }
     if usage.oom_kills > 0 {
-        let (kills, limit) = (usage.oom_kills, limits.memory);
-        text +=
-            &format!("dayfly: note: {kills} processes killed at the memory limit of {limit} (--memory)\n");
+        let (count, limit) = (usage.oom_kills, limits.memory);
+        text += &format!("dayfly: note: processes killed at the limit of {limit} (--memory): {count}\n");
     }
     (!text.is_empty()).then_some(text)
 }

@@ -92,7 +92,7 @@ struct Shown<'a> {
 
 impl<'a> Plan<'a> {
     /// Of one request and what would enforce it.
-    pub(crate) fn of(request: &'a Request, policy: &'a str, enforced_by: &'a Receipt) -> Self {
+    pub(crate) fn of(request: &'a Request, enforced_by: &'a Receipt) -> Self {
         let spec = &request.spec;
         let (root, toolchains) = match &spec.root {
             Root::Host { toolchains } => (Cow::Borrowed("host"), toolchains.as_slice()),
@@ -101,7 +101,7 @@ impl<'a> Plan<'a> {
         let shown = toolchains.iter().flat_map(|toolchain| &toolchain.binds).chain(&spec.binds);
         Self {
             command: request.command.iter().map(text).collect(),
-            policy,
+            policy: spec.policy.name(),
             root,
             toolchains: toolchains.iter().map(|toolchain| toolchain.name.as_str()).collect(),
             network: network(spec.network),

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::args::Global;
 use crate::error::CliError;
 
+pub(crate) mod doctor;
 pub(crate) mod escape;
 pub(crate) mod human;
 pub(crate) mod json;

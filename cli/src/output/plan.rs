@@ -6,7 +6,6 @@ use dayfly_sandbox::{Access, Bind, Root};
 use super::human;
 use super::json::network;
 use super::table::render;
-use crate::engine;
 use crate::request::Request;
 
 /// Everything that would hold.
@@ -30,7 +29,7 @@ fn facts(request: &Request) -> Vec<[String; 2]> {
     let words = request.command.iter().map(|word| quoted(&word.to_string_lossy()));
     let mut facts = vec![
         ("program", words.collect::<Vec<_>>().join(" ")),
-        ("policy", engine::policy_summary(request)),
+        ("policy", format!("{}: {}", spec.policy.name(), spec.policy.description())),
         ("root", root),
         ("network", network(spec.network).to_owned()),
         ("workdir", request.workdir.display().to_string()),
@@ -77,4 +76,22 @@ fn environment(request: &Request) -> Vec<[String; 2]> {
         [format!("{}={}", key.to_string_lossy(), value.to_string_lossy()), String::new()]
     };
     request.env.iter().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_as_a_shell_needs_it() {
+        for (word, shown) in [
+            ("plain-1.2/x", "plain-1.2/x"),
+            ("a b", "'a b'"),
+            ("", "''"),
+            ("it's", r"'it'\''s'"),
+            ("$x", "'$x'"),
+        ] {
+            assert_eq!(quoted(word), shown);
+        }
+    }
 }

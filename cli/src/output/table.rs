@@ -32,7 +32,7 @@ pub(crate) fn size(bytes: u64) -> String {
     };
     let tenths = bytes % unit * 10 / unit;
     match tenths {
-        0 if bytes % unit == 0 => format!("{}{name}", bytes / unit),
+        0 if bytes.is_multiple_of(unit) => format!("{}{name}", bytes / unit),
         _ => format!("{}.{tenths}{name}", bytes / unit),
     }
 }

@@ -1,3 +1,5 @@
+//! Tables and properties of the option values.
+
 use dayfly_jobs::{Cpus, WallTime};
 use proptest::prelude::*;
 

@@ -2,6 +2,8 @@
 
 use libseccomp::{ScmpArch, ScmpSyscall};
 
+use super::nearest::hint;
+
 /// An architecture jobs run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arch {
@@ -103,9 +105,24 @@ pub(super) fn number(name: &str, arch: Arch) -> Number {
     }
 }
 
-/// Every name the native architecture has a call for.
-pub(super) fn names() -> Vec<String> {
-    (0..NUMBERS).filter_map(|number| known_name(number, Arch::NATIVE.library())).collect()
+/// The number of a call on the native architecture, where that has it.
+pub fn syscall_number(name: &str) -> Option<i32> {
+    match number(name, Arch::NATIVE) {
+        Number::Is(number) => Some(number),
+        Number::Elsewhere | Number::Unknown => None,
+    }
+}
+
+/// Whether any architecture has a call of this name.
+pub(crate) fn is_call(name: &str) -> bool {
+    number(name, Arch::NATIVE) != Number::Unknown
+}
+
+/// `; did you mean 'openat'?` for a name that is nearly that of a call.
+pub(crate) fn suggestion(name: &str) -> String {
+    let names: Vec<String> =
+        (0..NUMBERS).filter_map(|number| known_name(number, Arch::NATIVE.library())).collect();
+    hint(name, names.iter().map(String::as_str))
 }
 
 /// The name of a call as the kernel reports it: `ptrace`, `i386 open`, or `syscall 999`.

@@ -9,8 +9,7 @@ use libseccomp::{ScmpAction, ScmpArch, ScmpArgCompare, ScmpCompareOp, ScmpFilter
 use super::calls::{self, Arch, Number};
 use super::error::PolicyError;
 use super::filter::Filter;
-use super::rule::{Action, Condition, Rule, Test};
-use super::symbols::ENOSYS;
+use super::rule::{Action, Condition, Errno, Rule, Test};
 use super::verify;
 
 /// Compiles the rules of a policy and checks the result against them, call by call.
@@ -30,7 +29,7 @@ pub(crate) fn compile(policy: &str, rules: &[Rule], arch: Arch) -> Result<Filter
 
 fn build(rules: &[Rule], arch: Arch) -> Result<ScmpFilterContext, SeccompError> {
     assume_kernel_support();
-    let mut context = ScmpFilterContext::new(ScmpAction::Errno(i32::from(ENOSYS.number)))?;
+    let mut context = ScmpFilterContext::new(ScmpAction::Errno(i32::from(Errno::ENOSYS.number())))?;
     context.set_act_badarch(ScmpAction::Notify)?;
     context.set_ctl_optimize(BINARY_TREE)?;
     if !context.is_arch_present(arch.library())? {
@@ -58,21 +57,14 @@ fn add(context: &mut ScmpFilterContext, rule: &Rule, arch: Arch) -> Result<(), S
 fn action(action: Action) -> ScmpAction {
     match action {
         Action::Allow => ScmpAction::Allow,
-        Action::Deny(errno) => ScmpAction::Errno(i32::from(errno.number)),
+        Action::Deny(errno) => ScmpAction::Errno(i32::from(errno.number())),
         Action::Forbid => ScmpAction::Notify,
     }
 }
 
 fn comparison(condition: &Condition) -> ScmpArgCompare {
-    let (op, value) = match condition.test {
-        Test::Equal(value) => (ScmpCompareOp::Equal, value),
-        Test::NotEqual(value) => (ScmpCompareOp::NotEqual, value),
-        Test::Less(value) => (ScmpCompareOp::Less, value),
-        Test::LessOrEqual(value) => (ScmpCompareOp::LessOrEqual, value),
-        Test::Greater(value) => (ScmpCompareOp::Greater, value),
-        Test::GreaterOrEqual(value) => (ScmpCompareOp::GreaterEqual, value),
-        Test::Masked { mask, value } => (ScmpCompareOp::MaskedEqual(mask), value),
-    };
+    let Test { mask, value } = condition.test;
+    let op = if mask == u64::MAX { ScmpCompareOp::Equal } else { ScmpCompareOp::MaskedEqual(mask) };
     ScmpArgCompare::new(u32::from(condition.argument), op, value)
 }
 
@@ -101,4 +93,54 @@ fn export(context: &ScmpFilterContext) -> io::Result<Vec<u8>> {
         written.map_err(io::Error::other)?;
         Ok(bytes)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Definition;
+    use super::*;
+    use crate::Catalog;
+
+    #[test]
+    fn built_in_policies_compile_faithfully_for_every_architecture() {
+        for name in Catalog::builtin().names() {
+            let policy = Catalog::builtin().get(name).unwrap();
+            for arch in Arch::ALL {
+                let filter = compile(name, policy.rules().unwrap(), arch).unwrap();
+                assert_eq!(filter == *policy.filter(), arch == Arch::NATIVE, "{name} {}", arch.name());
+            }
+        }
+    }
+
+    #[test]
+    fn a_filter_that_differs_from_its_rules_is_refused() {
+        let text = include_str!("../../profiles/strict.toml");
+        let rules = Definition::parse(text, "strict").unwrap().rules().unwrap();
+        let filter = compile("strict", &rules, Arch::NATIVE).unwrap();
+        for i in (0..rules.len()).step_by(5) {
+            let mut others = rules.clone();
+            others[i].action = match rules[i].action {
+                Action::Allow | Action::Deny(_) => Action::Forbid,
+                Action::Forbid => Action::Allow,
+            };
+            if matches!(calls::number(&rules[i].call, Arch::NATIVE), Number::Is(_)) {
+                let verdict = verify::verify("strict", &others, Arch::NATIVE, &filter);
+                let error = verdict.expect_err(&rules[i].place.to_string());
+                assert!(error.to_string().contains(&format!("for {}", rules[i].call)), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_filter_that_allows_what_no_rule_names_is_refused() {
+        let text = include_str!("../../profiles/strict.toml");
+        let rules = Definition::parse(text, "strict").unwrap().rules().unwrap();
+        let filter = compile("strict", &rules, Arch::NATIVE).unwrap();
+        let without =
+            |call: &str| rules.iter().filter(|rule| *rule.call != *call).cloned().collect::<Vec<_>>();
+        for call in ["read", "ptrace", "sendmsg", "fcntl", "clone"] {
+            let error = verify::verify("strict", &without(call), Arch::NATIVE, &filter).unwrap_err();
+            assert!(error.to_string().contains(&format!("for {call} the rules say")), "{error}");
+        }
+    }
 }

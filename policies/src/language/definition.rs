@@ -6,7 +6,8 @@ use std::sync::Arc;
 use dayfly_jobs::Limits;
 use serde::de::DeserializeOwned;
 
-use super::document::{Ceilings, Document, Group, Network};
+use super::amounts::Ceilings;
+use super::document::{Document, Group, Network};
 use super::error::{Place, PolicyError};
 use super::expand::Expansion;
 use super::nearest::hint;

@@ -82,6 +82,14 @@ pub enum PolicyError {
         /// The nearest name that exists, as the end of a sentence, or nothing.
         hint: String,
     },
+    /// Somebody asked about a system call that does not exist.
+    #[error("there is no system call '{name}'{hint}")]
+    UnknownCall {
+        /// The name as it was given.
+        name: String,
+        /// The nearest name that exists, as the end of a sentence, or nothing.
+        hint: String,
+    },
     /// A value that is well formed and makes no sense.
     #[error("{place}: {problem}")]
     Invalid {

@@ -1,6 +1,6 @@
 //! A compiled filter: the program the kernel runs at each system call.
 
-use super::machine::{self, Call};
+use super::machine::{self, Blind, Call, Data};
 
 /// One instruction, laid out as the kernel's `struct sock_filter`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,16 @@ impl Filter {
     /// What the filter decides, found by running the program as the kernel would; `None` for an answer
     /// no policy gives, which only a damaged program has.
     pub fn decide(&self, call: &Call) -> Option<Decision> {
-        match machine::run(&self.program, call)? {
+        self.run(call)
+    }
+
+    /// What the filter decides about a call whatever its arguments; `None` when it looks at them.
+    pub(super) fn decide_blindly(&self, arch: u32, number: i32) -> Option<Decision> {
+        self.run(&Blind { arch, number })
+    }
+
+    fn run(&self, data: &impl Data) -> Option<Decision> {
+        match machine::run(&self.program, data)? {
             RET_ALLOW => Some(Decision::Allow),
             RET_USER_NOTIF => Some(Decision::Notify),
             value if value & !RET_DATA == RET_ERRNO => {

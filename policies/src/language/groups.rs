@@ -17,6 +17,7 @@ groups![
     "host",
     "intrusion",
     "ipc",
+    "locks",
     "loopback",
     "memory",
     "ownership",

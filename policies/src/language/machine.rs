@@ -13,8 +13,30 @@ pub struct Call {
     pub arguments: [u64; 6],
 }
 
-impl Call {
-    /// The 32-bit word at `offset` of `struct seccomp_data`, little-endian as on all our architectures.
+/// What a program can load.
+pub(super) trait Data {
+    /// The 32-bit word at `offset` of `struct seccomp_data`; `None` where there is none to be had.
+    fn word(&self, offset: u32) -> Option<u32>;
+}
+
+/// A call of which the arguments are not told: a program that asks for one has no answer.
+pub(super) struct Blind {
+    pub(super) arch: u32,
+    pub(super) number: i32,
+}
+
+impl Data for Blind {
+    fn word(&self, offset: u32) -> Option<u32> {
+        match offset {
+            0 => Some(self.number.cast_unsigned()),
+            4 => Some(self.arch),
+            _ => None,
+        }
+    }
+}
+
+impl Data for Call {
+    /// Little-endian as on all our architectures.
     fn word(&self, offset: u32) -> Option<u32> {
         match offset {
             0 => Some(self.number.cast_unsigned()),
@@ -47,7 +69,7 @@ mod op {
 
 /// Runs a program to its return value; `None` when it is not a valid program for filters. Ends always:
 /// jumps go forward only.
-pub(super) fn run(program: &[Instruction], call: &Call) -> Option<u32> {
+pub(super) fn run(program: &[Instruction], call: &impl Data) -> Option<u32> {
     let mut accumulator = 0;
     let mut at = 0_usize;
     loop {
@@ -125,6 +147,15 @@ mod tests {
                 step(op::RETURN, 0, 0, 1),
             ];
             assert_eq!(run(&program, &CALL), Some(u32::from(holds)), "{code:#x} {k}");
+        }
+    }
+
+    #[test]
+    fn a_blind_call_has_no_arguments() {
+        let blind = Blind { arch: CALL.arch, number: CALL.number };
+        for (offset, answer) in [(0, Some(7)), (4, Some(7)), (16, None), (60, None)] {
+            let program = [step(op::LOAD, 0, 0, offset), step(op::RETURN, 0, 0, 7)];
+            assert_eq!(run(&program, &blind), answer, "{offset}");
         }
     }
 

@@ -3,6 +3,8 @@
 //! Pure but for one thing: libseccomp writes its program to a pipe. This module is shared with the build
 //! script, which compiles the built-in policies, so it must not use anything outside itself.
 
+mod amounts;
+mod arguments;
 mod calls;
 mod check;
 mod compile;
@@ -12,18 +14,22 @@ mod error;
 mod expand;
 mod filter;
 mod groups;
+mod launch;
 mod machine;
 mod nearest;
 mod rule;
 mod symbols;
+mod values;
 mod verify;
 
-pub use calls::{Arch, syscall_name};
+pub use amounts::Ceilings;
+pub use calls::{Arch, syscall_name, syscall_number};
+pub(crate) use calls::{is_call, suggestion};
 pub(crate) use compile::compile;
 pub(crate) use definition::{Definition, MAX_TEXT};
-pub use document::{Ceilings, Network};
+pub use document::Network;
 pub use error::{Place, PolicyError};
 pub use filter::{Decision, Filter, Instruction};
 pub use machine::Call;
 pub(crate) use nearest::hint;
-pub use rule::{Action, Condition, REPORT_FD, Rule, Test};
+pub use rule::{Action, Condition, Errno, REPORT_FD, Rule, Test};

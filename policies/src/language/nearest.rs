@@ -2,7 +2,7 @@
 
 /// `; did you mean 'openat'?`, or nothing where no candidate is near.
 pub(crate) fn hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
-    let limit = (name.chars().count() / 3).clamp(1, 3);
+    let limit = ((name.chars().count() + 1) / 3).clamp(1, 3);
     candidates
         .into_iter()
         .map(|candidate| (distance(name, candidate), candidate))

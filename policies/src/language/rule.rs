@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::error::Place;
+use super::symbols;
 
 /// Over this descriptor the launching process hands the filter's listener to the supervisor, so every
 /// policy allows `sendmsg` on it. The job cannot use it: the descriptor is gone after `execve`.
@@ -30,18 +31,26 @@ impl fmt::Display for Action {
     }
 }
 
-/// An errno by name and number.
+/// An errno that policies may answer with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Errno {
-    /// `EPERM`.
-    pub name: &'static str,
-    /// 1.
-    pub number: u16,
+pub struct Errno(pub(super) u16);
+
+impl Errno {
+    /// What a call gets that no rule names.
+    pub const ENOSYS: Self = Self(38);
+
+    /// Its number.
+    pub const fn number(self) -> u16 {
+        self.0
+    }
 }
 
 impl fmt::Display for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
+        match symbols::errno_name(*self) {
+            Some(name) => f.write_str(name),
+            None => write!(f, "errno {}", self.0),
+        }
     }
 }
 
@@ -71,79 +80,28 @@ pub struct Condition {
     pub label: Arc<str>,
 }
 
-/// What must hold for the 64 bits of an argument's register. Never for what a pointer points to: the job
-/// could change that after the check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Test {
-    /// Equal.
-    Equal(u64),
-    /// Not equal.
-    NotEqual(u64),
-    /// Unsigned less than.
-    Less(u64),
-    /// Unsigned less or equal.
-    LessOrEqual(u64),
-    /// Unsigned greater than.
-    Greater(u64),
-    /// Unsigned greater or equal.
-    GreaterOrEqual(u64),
-    /// The bits in `mask` are those of `value`.
-    Masked {
-        /// The bits that count.
-        mask: u64,
-        /// What they must be; a subset of `mask`.
-        value: u64,
-    },
+/// What must hold for the 64 bits of an argument's register: those in the mask are those of the value. Never
+/// for what a pointer points to: the job could change that after the check.
+///
+/// Bits are all there is to test. Flags, constants and sets of them need no more, whether two rules exclude
+/// each other is decided exactly, and libseccomp 2.5 loops forever on some sets of rules with ranges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Test {
+    /// The bits that count.
+    pub mask: u64,
+    /// What they must be; a subset of the mask.
+    pub value: u64,
 }
 
 impl Test {
     /// Whether an argument passes.
     pub fn holds(self, argument: u64) -> bool {
-        match self {
-            Self::Equal(value) => argument == value,
-            Self::NotEqual(value) => argument != value,
-            Self::Less(value) => argument < value,
-            Self::LessOrEqual(value) => argument <= value,
-            Self::Greater(value) => argument > value,
-            Self::GreaterOrEqual(value) => argument >= value,
-            Self::Masked { mask, value } => argument & mask == value,
-        }
+        argument & self.mask == self.value
     }
 
-    /// Whether it is certain that no argument passes both. Errs on the side of "no".
-    pub(super) fn excludes(self, other: Self) -> bool {
-        match (self, other) {
-            (Self::Equal(value), test) | (test, Self::Equal(value)) => !test.holds(value),
-            (Self::Masked { mask: m1, value: v1 }, Self::Masked { mask: m2, value: v2 }) => {
-                (v1 ^ v2) & m1 & m2 != 0
-            }
-            _ => match (self.bounds(), other.bounds()) {
-                (Some((low1, high1)), Some((low2, high2))) => high1 < low2 || high2 < low1,
-                _ => false,
-            },
-        }
-    }
-
-    /// The least and the greatest argument that pass, where those between pass as well.
-    fn bounds(self) -> Option<(u64, u64)> {
-        match self {
-            Self::Equal(value) => Some((value, value)),
-            Self::Less(value) => value.checked_sub(1).map(|high| (0, high)),
-            Self::LessOrEqual(value) => Some((0, value)),
-            Self::Greater(value) => value.checked_add(1).map(|low| (low, u64::MAX)),
-            Self::GreaterOrEqual(value) => Some((value, u64::MAX)),
-            Self::NotEqual(_) | Self::Masked { .. } => None,
-        }
-    }
-
-    /// Whether any argument passes at all, and whether any fails.
-    pub(super) fn is_meaningful(self) -> bool {
-        match self {
-            Self::Equal(_) | Self::NotEqual(_) => true,
-            Self::Less(value) | Self::GreaterOrEqual(value) => value != 0,
-            Self::LessOrEqual(value) | Self::Greater(value) => value != u64::MAX,
-            Self::Masked { mask, value } => mask != 0 && value & !mask == 0,
-        }
+    /// Whether no argument passes both.
+    fn excludes(self, other: Self) -> bool {
+        (self.value ^ other.value) & self.mask & other.mask != 0
     }
 }
 
@@ -155,7 +113,7 @@ impl Rule {
         })
     }
 
-    /// Whether it is certain that no call matches both rules.
+    /// Whether no call matches both rules.
     pub(super) fn excludes(&self, other: &Self) -> bool {
         self.conditions.iter().any(|mine| {
             other
@@ -173,20 +131,18 @@ impl Rule {
     }
 }
 
-const LOW_32: u64 = 0xFFFF_FFFF;
+/// All an `int` argument has, as the kernel sees it.
+pub(super) const LOW_32: u64 = 0xFFFF_FFFF;
 
-impl fmt::Display for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (argument, label) = (self.argument, &self.label);
-        match self.test {
-            Test::Equal(_) => write!(f, "arg{argument} == {label}"),
-            Test::NotEqual(_) => write!(f, "arg{argument} != {label}"),
-            Test::Less(_) => write!(f, "arg{argument} < {label}"),
-            Test::LessOrEqual(_) => write!(f, "arg{argument} <= {label}"),
-            Test::Greater(_) => write!(f, "arg{argument} > {label}"),
-            Test::GreaterOrEqual(_) => write!(f, "arg{argument} >= {label}"),
-            Test::Masked { mask: LOW_32, .. } => write!(f, "int arg{argument} == {label}"),
-            Test::Masked { mask, .. } => write!(f, "arg{argument} & {mask:#x} == {label}"),
+impl Condition {
+    /// The condition up to its value, for people: `int arg1 == `.
+    pub(crate) fn stem(&self) -> String {
+        let (argument, Test { mask, value }) = (self.argument, self.test);
+        match mask {
+            u64::MAX => format!("arg{argument} == "),
+            LOW_32 => format!("int arg{argument} == "),
+            _ if value == mask => format!("arg{argument} has "),
+            _ => format!("arg{argument} & {mask:#x} == "),
         }
     }
 }

@@ -19,16 +19,18 @@ pub(super) fn flag(bit: u64) -> Option<&'static str> {
 
 /// An errno by its name.
 pub(super) fn errno(name: &str) -> Option<Errno> {
-    ERRNOS.iter().find(|(known, _)| *known == name).map(|&(name, number)| Errno { name, number })
+    ERRNOS.iter().find(|(known, _)| *known == name).map(|(_, number)| Errno(*number))
+}
+
+/// The name of an errno.
+pub(super) fn errno_name(errno: Errno) -> Option<&'static str> {
+    ERRNOS.iter().find(|(_, number)| *number == errno.number()).map(|(name, _)| *name)
 }
 
 /// Every errno's name, for suggestions.
 pub(super) fn errno_names() -> impl Iterator<Item = &'static str> {
     ERRNOS.iter().map(|(name, _)| *name)
 }
-
-/// What a call answers that no rule names.
-pub(super) const ENOSYS: Errno = Errno { name: "ENOSYS", number: 38 };
 
 /// An errno that a refused call may plausibly give. There is no way to fake success.
 const ERRNOS: [(&str, u16); 20] = [
@@ -45,7 +47,7 @@ const ERRNOS: [(&str, u16); 20] = [
     ("EINVAL", 22),
     ("ENOTTY", 25),
     ("ENOSPC", 28),
-    (ENOSYS.name, ENOSYS.number),
+    ("ENOSYS", 38),
     ("EPROTO", 71),
     ("ENOPROTOOPT", 92),
     ("EPROTONOSUPPORT", 93),

@@ -1,9 +1,11 @@
 //! Which version this host has, and the driver for it.
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path};
 use std::sync::Arc;
 
 use cgroups_rs::fs::hierarchies::is_cgroup2_unified_mode;
+use dayfly_jobs::Limit;
 use nix::errno::Errno;
 use nix::unistd::geteuid;
 
@@ -21,12 +23,15 @@ const OURS: &str = "dayfly";
 ///
 /// On version 2 this may move the whole process to another group, so call it before starting others.
 ///
-/// A host with the memory and pids controllers on version 1 (also a hybrid one, whose version 2 has no
-/// controllers) gets that driver, any other that of version 2.
+/// A host with a controller we need on version 1 (also a hybrid one, whose version 2 has no controllers) gets
+/// that driver, any other that of version 2. What is missing on version 1 must be waived.
 ///
 /// # Errors
 /// Neither version can limit memory and processes here, or not for us; the error says how it could.
-pub(crate) fn detect(parent: Option<&Path>) -> Result<Arc<dyn Driver>, CgroupError> {
+pub(crate) fn detect(
+    parent: Option<&Path>,
+    waived: &BTreeSet<Limit>,
+) -> Result<Arc<dyn Driver>, CgroupError> {
     let hierarchies = if is_cgroup2_unified_mode() { None } else { v1::find() };
     let Some(hierarchies) = hierarchies else {
         return Ok(Arc::new(V2::open(&unified()?, parent)?));
@@ -37,7 +42,7 @@ pub(crate) fn detect(parent: Option<&Path>) -> Result<Arc<dyn Driver>, CgroupErr
             "run as root, or boot with systemd.unified_cgroup_hierarchy=1",
         ));
     }
-    Ok(Arc::new(V1::open(hierarchies, name_of(parent)?)?))
+    Ok(Arc::new(V1::open(hierarchies, name_of(parent)?, waived)?))
 }
 
 fn name_of(parent: Option<&Path>) -> Result<&str, CgroupError> {
@@ -59,7 +64,7 @@ fn unified() -> Result<Mount, CgroupError> {
     })?;
     parse::unified_mounts(&text).pop().ok_or_else(|| {
         CgroupError::unusable(
-            "no hierarchy of version 2 is mounted, and version 1 lacks memory, pids or cpuacct",
+            "no hierarchy of version 2 is mounted, and version 1 has none of memory, pids and cpuacct",
             format!("mount -t cgroup2 none /sys/fs/cgroup; then {DELEGATE_FIX}"),
         )
     })

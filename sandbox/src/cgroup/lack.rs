@@ -16,12 +16,20 @@ pub(crate) enum Facility {
     CpuQuota,
     /// Choice of processors.
     CpuSet,
+    /// Counting and limiting memory at all.
+    Memory,
+    /// Counting and limiting processes at all.
+    Processes,
+    /// Counting CPU time at all.
+    CpuTime,
 }
 
 impl Facility {
     const fn limit(self) -> Limit {
         match self {
-            Self::Swap => Limit::Memory,
+            Self::Swap | Self::Memory => Limit::Memory,
+            Self::Processes => Limit::Processes,
+            Self::CpuTime => Limit::CpuTime,
             Self::CpuQuota | Self::CpuSet => Limit::Cpus,
         }
     }
@@ -45,7 +53,7 @@ impl Lack {
         Self { limit: facility.limit(), facility, reason: reason.into(), fix: fix.into() }
     }
 
-    fn error(&self) -> CgroupError {
+    pub(super) fn error(&self) -> CgroupError {
         CgroupError::Lacking { limit: self.limit, reason: self.reason.clone(), fix: self.fix.clone() }
     }
 }

@@ -27,7 +27,7 @@ use dayfly_jobs::{Bytes, CpuTime, Cpus, Limit, Limits, Receipt, WallTime};
 
 pub(crate) use detect::detect;
 pub use error::CgroupError;
-pub(crate) use lack::Lack;
+pub(crate) use lack::{Facility, Lack};
 pub(crate) use name::GroupName;
 
 /// The version of the kernel interface.

@@ -1,7 +1,5 @@
 //! The drivers against the kernel of this machine. What cannot run here says why.
 
-mod costs;
-
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::num::{NonZeroU32, NonZeroU64};
@@ -34,7 +32,7 @@ impl Bench {
         require_root()?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let parent = PathBuf::from(format!("dayfly-test-{}-{number}", std::process::id()));
-        let driver = super::detect(Some(&parent)).unwrap();
+        let driver = super::detect(Some(&parent), &Default::default()).unwrap();
         Some(Self { driver, slot: SlotNumber::new(number).unwrap() })
     }
 
@@ -251,7 +249,7 @@ fn every_limit_it_enforces_is_on_the_receipt() {
 fn a_parent_outside_the_hierarchy_is_refused() {
     let Some(()) = require_root() else { return };
     for path in ["/proc/x", "/sys/fs/cgroup", "../x", "a/../../x", ""] {
-        let error = super::detect(Some(path.as_ref())).unwrap_err();
+        let error = super::detect(Some(path.as_ref()), &Default::default()).unwrap_err();
         assert!(matches!(error, super::CgroupError::Unusable { .. }), "{path}: {error}");
     }
 }
@@ -263,7 +261,7 @@ fn drivers_made_at_the_same_time_all_work() {
     let work = |number: u64| {
         let name = GroupName::new(SlotNumber::new(100 + u16::try_from(number).unwrap()).unwrap(), 0);
         for _ in 0..20 {
-            let driver = super::detect(Some(&parent)).unwrap();
+            let driver = super::detect(Some(&parent), &Default::default()).unwrap();
             let wants = Wants { cpu_quota: true, cpu_set: true };
             driver.create(&name, wants).unwrap().remove().unwrap();
             // Pulls the parent from under the others.

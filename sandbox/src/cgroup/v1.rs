@@ -12,6 +12,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use cgroups_rs::fs::Controllers;
 use cgroups_rs::fs::cgroup::Cgroup;
 use cgroups_rs::fs::hierarchies::V1 as Mounts;
+use dayfly_jobs::Limit;
 use nix::errno::Errno;
 
 use super::files::Dir;
@@ -94,17 +95,25 @@ struct Facts {
     memsw: bool,
 }
 
-/// The hierarchies of version 1, or `None` when a controller we cannot do without is on none of them.
+/// The hierarchies of version 1, or `None` when none of them has a controller that every group needs.
 pub(super) fn find() -> Option<Hierarchies> {
     let found = hierarchies(&Mounts::new());
     let all = found.iter().fold(0, |bits, hierarchy| bits | hierarchy.roles);
-    Role::NEEDED.into_iter().all(|role| all & role.bit() != 0).then_some(Hierarchies(found))
+    Role::NEEDED.into_iter().any(|role| all & role.bit() != 0).then_some(Hierarchies(found))
 }
 
 impl V1 {
-    /// A driver that makes its groups below the group `name` of every hierarchy.
-    pub(super) fn open(hierarchies: Hierarchies, name: &str) -> Result<Self, CgroupError> {
+    /// A driver that makes its groups below the group `name` of every hierarchy. A controller may be missing
+    /// where its limit is waived.
+    pub(super) fn open(
+        hierarchies: Hierarchies,
+        name: &str,
+        waived: &BTreeSet<Limit>,
+    ) -> Result<Self, CgroupError> {
         let Hierarchies(hierarchies) = hierarchies;
+        if let Some(lack) = missing(&hierarchies).iter().find(|lack| !waived.contains(&lack.limit)) {
+            return Err(lack.error());
+        }
         let parents = make::again(|| make_parents(name, &hierarchies))?;
         let facts = Arc::new(facts(&hierarchies)?);
         Ok(Self { name: name.into(), hierarchies, parents: RwLock::new(parents), facts })
@@ -219,6 +228,23 @@ fn make_by_library(name: &str, hierarchies: &[Hierarchy]) {
     }
 }
 
+/// The controllers every group needs that no hierarchy has.
+fn missing(hierarchies: &[Hierarchy]) -> Vec<Lack> {
+    let all = hierarchies.iter().fold(0, |bits, hierarchy| bits | hierarchy.roles);
+    let needs = [
+        (Role::Memory, Facility::Memory),
+        (Role::Pids, Facility::Processes),
+        (Role::CpuAcct, Facility::CpuTime),
+    ];
+    let absent = needs.into_iter().filter(|(role, _)| all & role.bit() == 0);
+    absent
+        .map(|(role, facility)| {
+            let name = role.controller().to_string();
+            Lack::new(facility, format!("no hierarchy has the controller {name}"), mount_fix(&name))
+        })
+        .collect()
+}
+
 /// Looks at the top of each hierarchy, which no sweep can remove meanwhile.
 fn facts(hierarchies: &[Hierarchy]) -> Result<Facts, CgroupError> {
     let top = |role: Role| hierarchies.iter().find(|hierarchy| hierarchy.roles & role.bit() != 0);
@@ -227,8 +253,8 @@ fn facts(hierarchies: &[Hierarchy]) -> Result<Facts, CgroupError> {
         None => Ok(false),
     };
     let memsw = has(Role::Memory, "memory.memsw.limit_in_bytes")?;
-    let mut lacks = Vec::new();
-    if !memsw && host_has_swap()? {
+    let mut lacks = missing(hierarchies);
+    if !memsw && top(Role::Memory).is_some() && host_has_swap()? {
         let reason = "this host swaps, and swap is not accounted";
         lacks.push(Lack::new(Facility::Swap, reason, "boot with swapaccount=1, or swapoff -a"));
     }

@@ -26,6 +26,9 @@ pub(crate) struct Brief<'a> {
     pub plan: &'a Plan,
     /// The process that holds the jail's namespaces.
     pub init: BorrowedFd<'a>,
+    /// Its namespaces one by one, for those who may not join them through the process: without root, one that
+    /// cannot be traced cannot be joined.
+    pub namespaces: &'a [BorrowedFd<'a>],
     /// Our end of the socket to the supervisor; closes on exec.
     pub report: BorrowedFd<'a>,
     /// The descriptors needed, ascending; all others are closed first of all.
@@ -71,7 +74,7 @@ fn deliver(brief: &Brief<'_>) -> Result<(), Failure> {
     if ready.len == 0 {
         process::exit_now(0);
     }
-    pidfd::enter_namespaces(brief.init, NAMESPACES).stage(SetupStage::Join)?;
+    join(brief).stage(SetupStage::Join)?;
     let cgroup = match brief.group {
         Some(Entry::V2(folder)) => Some(folder),
         Some(Entry::V1(_)) | None => None,
@@ -85,6 +88,13 @@ fn deliver(brief: &Brief<'_>) -> Result<(), Failure> {
         Cloned::Child => command_process(brief),
         Cloned::Parent(_) => Ok(()),
     }
+}
+
+fn join(brief: &Brief<'_>) -> nix::Result<()> {
+    if brief.namespaces.is_empty() {
+        return pidfd::enter_namespaces(brief.init, NAMESPACES);
+    }
+    brief.namespaces.iter().try_for_each(|file| pidfd::enter_namespace(*file))
 }
 
 const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
@@ -199,6 +209,9 @@ fn place_streams(streams: [OwnedFd; 3]) -> nix::Result<()> {
 /// pipes to, which a limit of 0 does not stop.
 const CORE: u64 = 1;
 
+/// Queued signals and timers of a job.
+const PENDING_SIGNALS: u64 = 4096;
+
 fn set_rlimits(order: &Order) -> Result<(), Failure> {
     let limits = [
         (libc::RLIMIT_NOFILE, order.head.open_files),
@@ -208,6 +221,7 @@ fn set_rlimits(order: &Order) -> Result<(), Failure> {
         (libc::RLIMIT_MEMLOCK, 0),
         (libc::RLIMIT_MSGQUEUE, 0),
         (libc::RLIMIT_NICE, 0),
+        (libc::RLIMIT_SIGPENDING, PENDING_SIGNALS),
         (libc::RLIMIT_RTPRIO, 0),
     ];
     for (resource, value) in limits {

@@ -34,7 +34,7 @@ pub use self::pool::Pool;
 use self::sandbox::JailSandbox;
 use self::shape::Shape;
 pub(crate) use self::spawn::NAMESPACES;
-use crate::cgroup::{self, Wants};
+use crate::cgroup::{self, CgroupError, Wants};
 use crate::slot::Slots;
 use crate::{Backend, Bind, Cancel, Command, Network, Root, Sandbox, SandboxError, SandboxSpec};
 
@@ -160,8 +160,8 @@ pub struct JailBackend {
     cgroup_parent: Option<PathBuf>,
 }
 
-/// Limits that need a cgroup.
-const GROUP_LIMITS: [Limit; 4] = [Limit::CpuTime, Limit::Memory, Limit::Processes, Limit::Cpus];
+/// Limits that every command has and that need a cgroup.
+const GROUP_LIMITS: [Limit; 3] = [Limit::CpuTime, Limit::Memory, Limit::Processes];
 
 impl JailBackend {
     /// Makes cgroups below `cgroup_parent`, or where it finds a place for them.
@@ -174,9 +174,13 @@ impl JailBackend {
     /// # Errors
     /// The host lacks something that is asked for, or a path cannot be used.
     pub fn jail(&self, spec: &SandboxSpec) -> Result<Jail, SandboxError> {
-        let driver = match cgroup::detect(self.cgroup_parent.as_deref()) {
+        let needed: Vec<_> = GROUP_LIMITS.into_iter().filter(|limit| !spec.waive.contains(limit)).collect();
+        let driver = match cgroup::detect(self.cgroup_parent.as_deref(), &spec.waive) {
             Ok(driver) => Some(driver),
-            Err(_) if GROUP_LIMITS.iter().all(|limit| spec.waive.contains(limit)) => None,
+            Err(_) if needed.is_empty() => None,
+            Err(CgroupError::Unusable { reason, fix }) => {
+                return Err(SandboxError::Unenforceable { limits: needed, reason, fix });
+            }
             Err(error) => return Err(error.into()),
         };
         let shape = Arc::new(Shape::new(spec, driver)?);

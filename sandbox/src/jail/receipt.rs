@@ -1,5 +1,7 @@
 //! What enforces each limit, and whether a command's limits can be had at all.
 
+use std::collections::BTreeSet;
+
 use dayfly_jobs::{Bytes, Enforcement, Limit, Limits, Receipt};
 
 use super::shape::Shape;
@@ -32,7 +34,7 @@ pub(crate) fn enforce(
 ) -> Result<Receipt, SandboxError> {
     let mut receipt = match group {
         Some(group) => group.apply(limits, &shape.waived)?,
-        None => super::GROUP_LIMITS
+        None => groupless(limits, &shape.waived)?
             .into_iter()
             .map(|limit| (limit, Enforcement::Waived("no cgroup can be made here".into())))
             .collect(),
@@ -65,4 +67,18 @@ pub(crate) fn receipt(shape: &Shape, slots: &Slots, limits: &Limits) -> Result<R
     let receipt = enforce(shape, limits, Some(group.as_mut()));
     group.remove()?;
     receipt
+}
+
+/// The limits that would need a cgroup; an error when one of them is not waived.
+fn groupless(limits: &Limits, waived: &BTreeSet<Limit>) -> Result<Vec<Limit>, SandboxError> {
+    let cpus = limits.cpus.as_ref().map(|_| Limit::Cpus);
+    let needed: Vec<_> = super::GROUP_LIMITS.into_iter().chain(cpus).collect();
+    match needed.iter().find(|limit| !waived.contains(limit)) {
+        None => Ok(needed),
+        Some(limit) => Err(SandboxError::Unenforceable {
+            limits: vec![*limit],
+            reason: "no cgroup can be made here".into(),
+            fix: "see dayfly doctor".into(),
+        }),
+    }
 }

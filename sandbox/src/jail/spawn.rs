@@ -15,7 +15,7 @@ use super::{child, init};
 use crate::cgroup::{Entry, Group};
 use crate::sys::clone::{Child, CloneRequest, Cloned, SharedNumber, clone3};
 use crate::sys::mount::{self, Attributes};
-use crate::sys::{message, pidfd};
+use crate::sys::{message, pidfd, process};
 use crate::{SandboxError, SetupStage};
 
 /// How long a process of ours may take for its next step before the host is called broken.
@@ -27,6 +27,8 @@ pub(crate) struct Init {
     child: Child,
     /// Closing this ends the jail.
     control: OwnedFd,
+    /// Its namespaces, where we may not join them through the process.
+    namespaces: Vec<OwnedFd>,
 }
 
 impl Init {
@@ -71,6 +73,9 @@ fn patient_pair() -> Result<(OwnedFd, OwnedFd), SandboxError> {
     Ok((ours, theirs))
 }
 
+/// The same as files in `/proc`. The user namespace comes first: it gives the rights to join the others.
+const NAMESPACE_FILES: [&str; 6] = ["user", "pid", "mnt", "net", "ipc", "uts"];
+
 pub(crate) const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNS
@@ -92,22 +97,40 @@ pub(crate) fn start_init(shape: &Shape, identity: Identity) -> Result<Init, Sand
     };
     let request = CloneRequest { flags: u64::from(NAMESPACES.unsigned_abs()), ..CloneRequest::default() };
     // SAFETY: the child runs `init::run`, which keeps the rules of its module and does not return.
-    let child = match unsafe { clone3(&request) }.map_err(SandboxError::namespaces)? {
+    let mut make = || match unsafe { clone3(&request) }? {
         Cloned::Child => init::run(&mut brief),
-        Cloned::Parent(child) => child,
+        Cloned::Parent(child) => Ok(child),
     };
-    let init = Init { child, control };
-    let told = identity
-        .write_maps(init.child.pid)
-        .map_err(|error| SandboxError::IdMap { error })
-        .and_then(|()| message::send(init.control.as_fd(), b"!", &[]).map_err(system("start init")));
-    match told {
+    let child = match identity {
+        Identity::Range { first, .. } => process::as_user(first, make),
+        Identity::Own { .. } => make(),
+    };
+    let child = child.map_err(SandboxError::namespaces)?;
+    let mut init = Init { child, control, namespaces: Vec::new() };
+    match introduce(&mut init, identity) {
         Ok(()) => Ok(init),
         Err(error) => {
             end(init);
             Err(error)
         }
     }
+}
+
+/// Gives init its ids and tells it to go on.
+fn introduce(init: &mut Init, identity: Identity) -> Result<(), SandboxError> {
+    identity.write_maps(init.child.pid).map_err(|error| SandboxError::IdMap { error })?;
+    if !identity.is_range() {
+        init.namespaces = open_namespaces(init.child.pid)?;
+    }
+    message::send(init.control.as_fd(), b"!", &[]).map_err(system("start init"))
+}
+
+/// Opens the namespaces of an init that has not hidden itself yet: later only root may look into it.
+fn open_namespaces(pid: libc::pid_t) -> Result<Vec<OwnedFd>, SandboxError> {
+    let open = |name| std::fs::File::open(format!("/proc/{pid}/ns/{name}")).map(OwnedFd::from);
+    let errno = |error: std::io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+    let opened: Result<_, _> = NAMESPACE_FILES.into_iter().map(open).collect();
+    opened.map_err(|error| SandboxError::system("open a namespace", errno(error)))
 }
 
 fn ascending<'a>(fds: impl Iterator<Item = BorrowedFd<'a>>) -> Vec<RawFd> {
@@ -186,10 +209,13 @@ pub(crate) fn start_courier(
         Some(Entry::V1(files)) => files.iter().map(AsFd::as_fd).collect(),
         None => Vec::new(),
     };
-    let keep = ascending(groups.into_iter().chain([init.pidfd(), theirs.as_fd()]));
+    let namespaces: Vec<_> = init.namespaces.iter().map(AsFd::as_fd).collect();
+    let keep = groups.into_iter().chain(namespaces.iter().copied()).chain([init.pidfd(), theirs.as_fd()]);
+    let keep = ascending(keep);
     let brief = child::Brief {
         plan: &shape.plan,
         init: init.pidfd(),
+        namespaces: &namespaces,
         report: theirs.as_fd(),
         keep: &keep,
         born: &born,
@@ -219,25 +245,24 @@ pub(crate) fn await_parked(shape: &Shape, courier: Courier) -> Result<Parked, Sa
     let Courier { child, report, born } = courier;
     pidfd::wait(child.pidfd.as_fd()).map_err(system("wait for the courier"))?;
     let Some(pid) = born.get() else {
-        return match report::receive(report.as_fd()).map_err(system("hear from the courier"))? {
-            Report::Failed(failure) => Err(setup_error(shape, failure)),
-            Report::Ready(..) | Report::Parked | Report::Filtered(_) | Report::Closed => {
-                Err(SandboxError::CommandLost)
-            }
-        };
+        return Err(not_parked(shape, report::receive(report.as_fd())));
     };
     let pidfd = pidfd::open(pid).map_err(system("open a pidfd"))?;
     let parked = Parked { child: Child { pid, pidfd }, report };
     match report::receive(parked.report.as_fd()) {
         Ok(Report::Parked) => Ok(parked),
-        Ok(Report::Failed(failure)) => {
-            abandon(&parked);
-            Err(setup_error(shape, failure))
-        }
         other => {
             abandon(&parked);
-            Err(other.map_or_else(system("hear from the command's process"), |_| SandboxError::CommandLost))
+            Err(not_parked(shape, other))
         }
+    }
+}
+
+fn not_parked(shape: &Shape, word: nix::Result<Report>) -> SandboxError {
+    match word {
+        Ok(Report::Failed(failure)) => setup_error(shape, failure),
+        Ok(_) => SandboxError::CommandLost,
+        Err(errno) => SandboxError::system("hear from the command's process", errno),
     }
 }
 
@@ -266,7 +291,7 @@ pub(crate) fn recall(courier: Courier) {
 /// Ends a jail: everything in its PID namespace dies with init. Children of ours in it must have been
 /// reaped or abandoned, because init ends last.
 pub(crate) fn end(init: Init) {
-    let Init { child, control } = init;
+    let Init { child, control, .. } = init;
     drop(control);
     // An init that cannot be killed is gone.
     if pidfd::kill(child.pidfd.as_fd()).is_ok() {

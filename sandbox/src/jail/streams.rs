@@ -4,6 +4,7 @@
 //! in memory is bounded whatever the job writes.
 
 use std::fs::File;
+use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use dayfly_jobs::Bytes;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::Mode;
 use nix::unistd::pipe2;
 
@@ -48,7 +50,7 @@ impl Input {
     /// Our side and the job's descriptor.
     pub(crate) fn open(stdio: &Stdio) -> Result<(Self, OwnedFd), SandboxError> {
         match &stdio.0 {
-            Stream::File(file) => Ok((Self::None, reopen(file)?)),
+            Stream::File(file) => Self::open_file(file),
             Stream::Bytes(data) => {
                 let (read, write) = pipe()?;
                 set_nonblocking(&write)?;
@@ -65,6 +67,20 @@ impl Input {
                 Err(SandboxError::BadCommand { what: "standard input (it cannot be captured)" })
             }
         }
+    }
+
+    /// A copy of the job's own, or the file pumped through a pipe when it is large: locks and leases on the
+    /// file itself would reach whoever else uses it.
+    fn open_file(file: &File) -> Result<(Self, OwnedFd), SandboxError> {
+        let fresh = reopen(file)?;
+        let size = fresh.metadata().map_err(copying)?.len();
+        if size > COPIED_AT_MOST {
+            return Self::open(&Stdio(Stream::Pump(Arc::new(fresh.into()))));
+        }
+        let copy = memfd_create(c"input", MFdFlags::MFD_CLOEXEC).map_err(system("make a memfd"))?;
+        let mut copy = File::from(copy);
+        std::io::copy(&mut fresh.take(COPIED_AT_MOST), &mut copy).map_err(copying)?;
+        Ok((Self::None, reopen(&copy)?.into()))
     }
 
     /// What to wait for.
@@ -132,12 +148,20 @@ fn refill(source: &OwnedFd, buffer: &mut Vec<u8>, offset: &mut usize) -> Result<
     Ok(got > 0)
 }
 
-/// A description of the job's own: its offset, flags and locks are nobody else's.
-fn reopen(file: &File) -> Result<OwnedFd, SandboxError> {
+/// The same file from its start, with an offset and flags that nobody else has, and not writable.
+fn reopen(file: &File) -> Result<File, SandboxError> {
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())
-        .map_err(system("open the file for standard input"))
+    let opened = open(path.as_str(), OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty());
+    Ok(opened.map_err(system("open the file for standard input"))?.into())
 }
+
+fn copying(error: std::io::Error) -> SandboxError {
+    let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+    SandboxError::system("copy the file for standard input", errno)
+}
+
+/// A larger file for standard input comes through a pipe, in which a program cannot seek.
+const COPIED_AT_MOST: u64 = 64 << 20;
 
 fn dev_null() -> Result<OwnedFd, SandboxError> {
     open(c"/dev/null", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()).map_err(system("open /dev/null"))

@@ -1,3 +1,5 @@
+//! Slots as their holders and their rivals see them.
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 

@@ -1,3 +1,5 @@
+//! What a sweep removes and what it leaves alone.
+
 use std::os::unix::process::ExitStatusExt;
 
 use super::*;

@@ -74,3 +74,9 @@ pub(crate) fn enter_namespaces(pidfd: BorrowedFd<'_>, flags: libc::c_int) -> nix
     // SAFETY: takes no pointers. The caller has one thread, as joining a user namespace demands.
     Errno::result(unsafe { libc::setns(pidfd.as_raw_fd(), flags) }).map(drop)
 }
+
+/// Moves the caller into one namespace, given by its file.
+pub(crate) fn enter_namespace(file: BorrowedFd<'_>) -> nix::Result<()> {
+    // SAFETY: takes no pointers. The caller has one thread, as joining a user namespace demands.
+    Errno::result(unsafe { libc::setns(file.as_raw_fd(), 0) }).map(drop)
+}

@@ -24,6 +24,32 @@ pub(crate) fn become_user(uid: libc::uid_t, gid: libc::gid_t, groups: bool) -> n
     unsafe { syscall!(libc::SYS_setresuid, uid, uid, uid) }.map(drop)
 }
 
+/// Runs `act` on this thread with another effective user id but all rights. The kernel charges what a user
+/// namespace uses to whoever made it, so a jail's is made by the jail's own user. The process ends
+/// when the old id cannot be had back: nothing may go on as the wrong user.
+pub(crate) fn as_user<T>(uid: libc::uid_t, act: impl FnOnce() -> nix::Result<T>) -> nix::Result<T> {
+    // Keep the effective capabilities when the effective id stops being 0.
+    prctl(libc::PR_SET_SECUREBITS, NO_SETUID_FIXUP)?;
+    let result = set_effective_user(uid).and_then(|()| act());
+    if set_effective_user(0).and_then(|()| prctl(libc::PR_SET_SECUREBITS, 0)).is_err() {
+        exit_now(ABORTED);
+    }
+    result
+}
+
+/// The exit status of a failed Dayfly.
+const ABORTED: libc::c_int = 125;
+
+/// `SECBIT_NO_SETUID_FIXUP`.
+const NO_SETUID_FIXUP: libc::c_ulong = 1 << 2;
+
+/// Of this thread alone: libc's function would change all threads.
+fn set_effective_user(uid: libc::uid_t) -> nix::Result<()> {
+    let keep = libc::uid_t::MAX;
+    // SAFETY: takes no pointers.
+    unsafe { syscall!(libc::SYS_setresuid, keep, uid, keep) }.map(drop)
+}
+
 /// Leaves the session and the controlling terminal, and takes a new, empty session keyring.
 pub(crate) fn new_session() -> nix::Result<()> {
     // SAFETY: takes no pointers.

@@ -1,3 +1,5 @@
+//! Tables of what the kernel writes and what is read from it.
+
 use super::*;
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
@@ -31,8 +32,9 @@ pub(super) struct V1Group {
     seats: Vec<Seat>,
     /// The `tasks` file of every seat, in the same order.
     tasks: Vec<OwnedFd>,
-    usage: OwnedFd,
-    oom: EventFd,
+    /// `None` where a controller is missing and its limit waived, as with the next.
+    usage: Option<OwnedFd>,
+    oom: Option<EventFd>,
     facts: Arc<Facts>,
 }
 
@@ -71,8 +73,9 @@ impl V1Group {
     ) -> Result<Self, CgroupError> {
         let tasks = seats.iter().map(|seat| seat.dir.open_file("tasks", OFlag::O_WRONLY));
         let tasks = tasks.collect::<Result<_, _>>()?;
-        let usage = seat(&seats, Role::CpuAcct)?.open_file("cpuacct.usage", OFlag::O_RDONLY)?;
-        let oom = arm_oom(seat(&seats, Role::Memory)?)?;
+        let time = seat(&seats, Role::CpuAcct).ok();
+        let usage = time.map(|dir| dir.open_file("cpuacct.usage", OFlag::O_RDONLY)).transpose()?;
+        let oom = seat(&seats, Role::Memory).ok().map(arm_oom).transpose()?;
         let (name, parents, facts) = (name.clone(), parents.clone(), facts.clone());
         Ok(Self { name, parents, seats, tasks, usage, oom, facts })
     }
@@ -82,6 +85,9 @@ impl V1Group {
     }
 
     fn limit_memory(&self, size: Bytes, waived: &BTreeSet<Limit>) -> Result<Enforcement, CgroupError> {
+        if let Some(waiver) = waiver(&self.facts.lacks, Facility::Memory, waived)? {
+            return Ok(waiver);
+        }
         let waiver = waiver(&self.facts.lacks, Facility::Swap, waived)?;
         let (dir, size) = (self.seat(Role::Memory)?, size.get().to_string());
         dir.write("memory.limit_in_bytes", &size)?;
@@ -93,6 +99,18 @@ impl V1Group {
             true => "cgroup1 memory.limit_in_bytes, memory.memsw.limit_in_bytes, memory.oom_control event and kill".into(),
             false => "cgroup1 memory.limit_in_bytes, memory.oom_control event and kill (the host has no swap)".into(),
         })))
+    }
+
+    fn limit_processes(
+        &self,
+        most: NonZeroU32,
+        waived: &BTreeSet<Limit>,
+    ) -> Result<Enforcement, CgroupError> {
+        if let Some(waiver) = waiver(&self.facts.lacks, Facility::Processes, waived)? {
+            return Ok(waiver);
+        }
+        self.seat(Role::Pids)?.write("pids.max", &most.to_string())?;
+        Ok(Enforcement::Kernel("cgroup1 pids.max".into()))
     }
 
     fn limit_cpus(&self, cpus: &Cpus, waived: &BTreeSet<Limit>) -> Result<Enforcement, CgroupError> {
@@ -120,13 +138,21 @@ impl V1Group {
 
     /// The event comes before the kernel chooses a victim. Who answers it with a kill may be faster than the
     /// kernel, which then counts none, though memory did run out and a process was killed for it.
-    fn oom_kills(&self) -> Result<u64, CgroupError> {
-        let dir = self.seat(Role::Memory)?;
+    fn oom_kills(&self, dir: &Dir) -> Result<u64, CgroupError> {
         let counted = dir.parse("memory.oom_control", "oom_kill", |text| parse::field(text, "oom_kill"))?;
-        let mut fds = [PollFd::new(self.oom.as_fd(), PollFlags::POLLIN)];
+        let Some(oom) = &self.oom else { return Ok(counted) };
+        let mut fds = [PollFd::new(oom.as_fd(), PollFlags::POLLIN)];
         let fired = poll(&mut fds, PollTimeout::ZERO)
             .map_err(|errno| CgroupError::file("poll the event of", dir.path(), errno))?;
         Ok(counted.max(u64::from(fired > 0)))
+    }
+
+    /// User and system time, which add up to `cpu`.
+    fn split(&self, cpu: CpuTime) -> Result<(CpuTime, CpuTime), CgroupError> {
+        let Ok(time) = self.seat(Role::CpuAcct) else { return Ok(Default::default()) };
+        let user = time.parse("cpuacct.usage_user", "nanoseconds", parse::number)?;
+        let system = time.parse("cpuacct.usage_sys", "nanoseconds", parse::number)?;
+        Ok(limits::split(cpu, user, system))
     }
 
     fn throttled(&self) -> Result<WallTime, CgroupError> {
@@ -140,10 +166,11 @@ impl Group for V1Group {
     fn apply(&mut self, limits: &Limits, waived: &BTreeSet<Limit>) -> Result<Receipt, CgroupError> {
         let mut receipt = Receipt::new();
         receipt.insert(Limit::Memory, self.limit_memory(limits.memory, waived)?);
-        self.seat(Role::Pids)?.write("pids.max", &limits.processes.to_string())?;
-        receipt.insert(Limit::Processes, Enforcement::Kernel("cgroup1 pids.max".into()));
-        let cpu_time = "cgroup1 cpuacct.usage read when the budget could be spent, then kill";
-        receipt.insert(Limit::CpuTime, Enforcement::Kernel(cpu_time.into()));
+        receipt.insert(Limit::Processes, self.limit_processes(limits.processes, waived)?);
+        let cpu_time = waiver(&self.facts.lacks, Facility::CpuTime, waived)?.unwrap_or_else(|| {
+            Enforcement::Kernel("cgroup1 cpuacct.usage read when the budget could be spent, then kill".into())
+        });
+        receipt.insert(Limit::CpuTime, cpu_time);
         if let Some(cpus) = &limits.cpus {
             receipt.insert(Limit::Cpus, self.limit_cpus(cpus, waived)?);
         }
@@ -155,8 +182,9 @@ impl Group for V1Group {
     }
 
     fn cpu_time(&self) -> Result<CpuTime, CgroupError> {
+        let Some(usage) = &self.usage else { return Ok(CpuTime::default()) };
         let dir = self.seat(Role::CpuAcct)?;
-        let text = read_from_start(&self.usage)
+        let text = read_from_start(usage)
             .map_err(|errno| CgroupError::file("read", dir.path().join("cpuacct.usage"), errno))?;
         let nanos =
             parse::number(&text).ok_or_else(|| dir.malformed("cpuacct.usage", &text, "nanoseconds"))?;
@@ -165,30 +193,34 @@ impl Group for V1Group {
 
     fn stats(&self) -> Result<GroupStats, CgroupError> {
         let cpu = self.cpu_time()?;
-        let time = self.seat(Role::CpuAcct)?;
-        let user = time.parse("cpuacct.usage_user", "nanoseconds", parse::number)?;
-        let system = time.parse("cpuacct.usage_sys", "nanoseconds", parse::number)?;
-        let (user, system) = limits::split(cpu, user, system);
-        let memory = self.seat(Role::Memory)?;
-        let peak = memory.parse("memory.max_usage_in_bytes", "bytes", parse::number)?;
-        let pids = self.seat(Role::Pids)?;
-        let (peak_processes, refused_processes) = limits::process_counts(pids)?;
-        Ok(GroupStats {
+        let (user, system) = self.split(cpu)?;
+        let (peak_processes, refused_processes) = match self.seat(Role::Pids) {
+            Ok(pids) => limits::process_counts(pids)?,
+            Err(_) => (None, 0),
+        };
+        let stats = GroupStats {
             cpu,
             user,
             system,
-            peak_memory: Some(Bytes::new(peak)),
             peak_processes,
             refused_processes,
-            oom_kills: self.oom_kills()?,
-            memory_limit_hit: memory.parse("memory.failcnt", "a count", parse::number)? > 0,
             throttled: self.throttled()?,
             populated: !self.is_empty()?,
+            ..GroupStats::default()
+        };
+        let Ok(memory) = self.seat(Role::Memory) else { return Ok(stats) };
+        let peak = memory.parse("memory.max_usage_in_bytes", "bytes", parse::number)?;
+        let hits = memory.parse("memory.failcnt", "a count", parse::number)?;
+        Ok(GroupStats {
+            peak_memory: Some(Bytes::new(peak)),
+            oom_kills: self.oom_kills(memory)?,
+            memory_limit_hit: hits > 0,
+            ..stats
         })
     }
 
     fn oom_event(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.oom.as_fd())
+        self.oom.as_ref().map(AsFd::as_fd)
     }
 
     fn kill(&self) -> Result<(), CgroupError> {
@@ -196,8 +228,8 @@ impl Group for V1Group {
     }
 
     fn is_empty(&self) -> Result<bool, CgroupError> {
-        // Whoever is in one of the folders entered this one before.
-        Ok(kill::members(self.seat(Role::Pids)?)?.is_empty())
+        // Whoever is in one of the folders entered the first one before.
+        self.seats.first().map_or(Ok(true), |seat| Ok(kill::members(&seat.dir)?.is_empty()))
     }
 
     fn remove(self: Box<Self>) -> Result<(), CgroupError> {

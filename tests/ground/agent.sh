@@ -1,0 +1,93 @@
+#!/usr/bin/busybox sh
+# Serves the host over a virtio port, one request a line:
+#   run NUMBER USER SUBGROUP SECONDS SCRIPT   runs a shell script as that user in a session of its own, starting in a
+#                                             control group below the session's (or in that: `.`)
+#   poweroff                                  ends the machine
+# Requests run side by side; the host sees to it that they can. The answer to `run` is one line, then exactly that
+# many bytes of what the script printed:
+#   done NUMBER CODE MILLISECONDS PROCESSES GROUPS BYTES
+# PROCESSES (a number) and GROUPS (their paths, with commas between, or `.`) are what the script left behind; it is
+# killed and removed.
+#
+# A suite is hundreds of requests and starting a program is slow on an emulated processor, so this is busybox's
+# shell, whose commands are parts of itself, and as few of them as will do.
+set -eu
+. /ground/sessions.sh
+
+# Whoever makes this folder may answer.
+TURN=/run/ground-turn
+
+# Sets `now`, in milliseconds since the machine started.
+read_clock() {
+    read -r now _ </proc/uptime
+    now=${now%.*}${now#*.}0
+}
+
+populated() {
+    read -r _ populated <"$1/cgroup.events"
+    [ "$populated" = 1 ]
+}
+
+# Ends a session; sets `processes` and `groups` to what it had left behind. Arguments: its path, its subgroup.
+close_session() {
+    processes=0
+    groups=.
+    # What ends while its session ends may take a moment; what stays longer was left behind.
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        populated "$1" || break
+        sleep 0.1
+    done
+    [ "$2" = . ] || rmdir "$1/$2" 2>/dev/null || true
+    if populated "$1" || ! rmdir "$1" 2>/dev/null; then
+        processes=$(find "$1" -name cgroup.procs -exec cat {} + | wc -l)
+        groups=$(cd "$1" && find * -type d | tr '\n' ',')
+        groups=${groups%,}
+        groups=${groups:-.}
+        remove_session "$1"
+    fi
+}
+
+remove_session() {
+    echo 1 >"$1/cgroup.kill"
+    while populated "$1"; do
+        sleep 0.1
+    done
+    find "$1" -depth -type d -exec rmdir {} \;
+}
+
+# The limit is kept from outside of the session, so that nothing in it can end the clock.
+# Arguments: number, user, subgroup, seconds, script.
+run() {
+    output=/run/ground-output-$1
+    open_session "$2" "$1" "$3"
+    read_clock
+    started=$now
+    code=0
+    # The port stays with the agent: nothing in a session may speak for it.
+    timeout -s KILL "$4" sh -c '. /ground/sessions.sh; enter "$1" "$2" /bin/sh -c "$3"' \
+        session "$session/$3" "$2" "$5" </dev/null >"$output" 2>&1 3>&- || code=$?
+    read_clock
+    ended=$now
+    close_session "$session" "$3"
+    until mkdir "$TURN" 2>/dev/null; do
+        sleep 0.01
+    done
+    echo "done $1 $code $((ended - started)) $processes $groups $(stat -c %s "$output")" >&3
+    cat "$output" >&3
+    rmdir "$TURN"
+    rm "$output"
+}
+
+for port in /sys/class/virtio-ports/*; do
+    read -r name <"$port/name"
+    [ "$name" != agent ] || exec 3<>"/dev/${port##*/}"
+done
+read_clock
+echo "ready $now" >&3
+while read -r request number user subgroup seconds script <&3; do
+    case "$request" in
+        run) run "$number" "$user" "$subgroup" "$seconds" "$script" & ;;
+        poweroff) exit 0 ;;
+        *) echo "unknown request: $request" >/dev/console; exit 1 ;;
+    esac
+done

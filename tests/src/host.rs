@@ -1,0 +1,72 @@
+//! What this host offers to the tests, and how a test says that it cannot run here.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use crate::{Alone, Baseline, Dayfly};
+
+/// The first of the user ids that Dayfly gives to jails when it runs as root.
+pub const ROOT_UID_BASE: u32 = 0x7000_0000;
+
+/// Whether the tests run as root.
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// The number of processors.
+pub fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Whether a program is installed where the default root of a jail can show it, or at this absolute path.
+pub fn has(program: &str) -> bool {
+    match program.starts_with('/') {
+        true => Path::new(program).exists(),
+        false => ["/usr/bin", "/usr/sbin"].iter().any(|dir| Path::new(dir).join(program).exists()),
+    }
+}
+
+/// Tells that the running test was skipped, on standard error and in the file that `DAYFLY_SKIP_LOG` names.
+/// `DAYFLY_REQUIRE=all` makes that a failure: the full lane may not pass by not running.
+#[expect(clippy::print_stderr, reason = "a skip must be seen in the test's output")]
+pub fn skipped(reason: &str) {
+    let thread = std::thread::current();
+    let test = thread.name().unwrap_or("unnamed");
+    if std::env::var("DAYFLY_REQUIRE").is_ok_and(|value| value == "all") {
+        panic!("SKIP {test}: {reason}, but DAYFLY_REQUIRE=all forbids skipping");
+    }
+    eprintln!("SKIP {test}: {reason}");
+    if let Some(log) = std::env::var_os("DAYFLY_SKIP_LOG") {
+        let mut log = File::options().create(true).append(true).open(log).unwrap();
+        writeln!(log, "SKIP {test}: {reason}").unwrap();
+    }
+}
+
+/// Opens a test that runs jails: see [`crate::jail!`].
+///
+/// # Errors
+/// Why the test cannot run here.
+pub fn open(root: bool, alone: Alone) -> Result<Baseline, String> {
+    if root && !is_root() {
+        return Err("needs root: run the tests as root".to_owned());
+    }
+    usable().clone()?;
+    Ok(Baseline::take(alone))
+}
+
+/// Whether this user gets a jail on this host at all; the reason Dayfly gives otherwise. Root always must.
+pub fn usable() -> &'static Result<(), String> {
+    static USABLE: OnceLock<Result<(), String>> = OnceLock::new();
+    USABLE.get_or_init(|| {
+        let run = Dayfly::new().run(["/usr/bin/true"]);
+        match run.code {
+            0 => Ok(()),
+            125 if !is_root() => {
+                Err(format!("needs a host that gives jails to this user: {}", run.complaint))
+            }
+            code => panic!("`dayfly run -- /usr/bin/true` ended with {code}: {}", run.complaint),
+        }
+    })
+}

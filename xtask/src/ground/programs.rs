@@ -1,0 +1,141 @@
+//! The programs that run in the proving ground, built here: `dayfly`, the test executables, the payloads, the KVM
+//! check. What is inside has no compiler.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::error::Error;
+use crate::ground::suites::PACKAGES;
+use crate::process::Run;
+use crate::repo::Repo;
+
+/// One test executable.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TestProgram {
+    /// The package and, where it has several, the target: `dayfly-sandbox`, `dayfly-tests::it`.
+    pub(crate) name: String,
+    pub(crate) package: String,
+    pub(crate) executable: PathBuf,
+    /// Cargo starts tests in the folder of their package.
+    pub(crate) folder: PathBuf,
+}
+
+/// Everything built.
+pub(crate) struct Programs {
+    pub(crate) dayfly: PathBuf,
+    pub(crate) kvm_check: PathBuf,
+    /// The folder of compiled payloads.
+    pub(crate) payloads: PathBuf,
+    pub(crate) tests: Vec<TestProgram>,
+}
+
+impl Programs {
+    /// Builds all of it.
+    pub(crate) fn build(repo: &Repo, ground: &Path) -> Result<Self, Error> {
+        Run::cargo().args(["build", "--locked", "--package", "dayfly"]).dir(repo.root()).run()?;
+        let dayfly = repo.target()?.join("debug/dayfly");
+        let kvm_check = ground.join("kvm-check");
+        let source = repo.path("tests/ground/kvm-check.c");
+        Run::new("gcc")
+            .args(["-Wall", "-Werror", "-O1", "-static", "-o"])
+            .arg(&kvm_check)
+            .arg(source)
+            .stdout()?;
+        Ok(Self { dayfly, kvm_check, payloads: payloads(repo, ground)?, tests: tests(repo)? })
+    }
+
+    /// The files to take along.
+    pub(crate) fn files(&self) -> Result<Vec<PathBuf>, Error> {
+        let failed = |source| Error::file(&self.payloads, source);
+        let payloads = std::fs::read_dir(&self.payloads).map_err(failed)?;
+        let payloads: Result<Vec<_>, _> = payloads.map(|entry| entry.map(|entry| entry.path())).collect();
+        let tests = self.tests.iter().map(|test| test.executable.clone());
+        let own = [self.dayfly.clone(), self.kvm_check.clone()];
+        Ok(tests.chain(own).chain(payloads.map_err(failed)?).collect())
+    }
+}
+
+/// Has the integration tests compile their hostile programs below `ground`.
+fn payloads(repo: &Repo, ground: &Path) -> Result<PathBuf, Error> {
+    let compile = Run::cargo().args([
+        "run",
+        "--quiet",
+        "--locked",
+        "--package",
+        "dayfly-tests",
+        "--example",
+        "payloads",
+    ]);
+    let folder = compile.env("DAYFLY_TEST_SCRATCH", ground.join("scratch")).dir(repo.root()).stdout()?;
+    Ok(String::from_utf8_lossy(&folder).trim_end().into())
+}
+
+fn tests(repo: &Repo) -> Result<Vec<TestProgram>, Error> {
+    let mut build =
+        Run::cargo().args(["test", "--locked", "--no-run", "--message-format=json-render-diagnostics"]);
+    for package in PACKAGES {
+        if repo.has_package(package)? {
+            build = build.args(["--package", package]);
+        }
+    }
+    let messages = build.args(["--lib", "--bins", "--tests"]).dir(repo.root()).stdout()?;
+    let messages = String::from_utf8_lossy(&messages).into_owned();
+    Ok(messages.lines().filter_map(test_program).collect())
+}
+
+/// The test executable that a line of cargo's messages announces.
+fn test_program(line: &str) -> Option<TestProgram> {
+    let message: Value = serde_json::from_str(line).ok()?;
+    let is_test = message["reason"] == "compiler-artifact" && message["profile"]["test"] == true;
+    let executable = is_test.then(|| message["executable"].as_str()).flatten()?;
+    let folder = Path::new(message["manifest_path"].as_str()?).parent()?;
+    let package = package_name(message["package_id"].as_str()?)?;
+    let target = message["target"]["name"].as_str()?;
+    let is_lib = message["target"]["kind"][0] == "lib" || target == package;
+    let name = if is_lib { package.to_owned() } else { format!("{package}::{target}") };
+    Some(TestProgram {
+        name,
+        package: package.to_owned(),
+        executable: executable.into(),
+        folder: folder.to_owned(),
+    })
+}
+
+/// `dayfly-jobs` from `path+file:///w/jobs#dayfly-jobs@0.1.0`, or from `path+file:///w/xtask#0.1.0`.
+fn package_name(id: &str) -> Option<&str> {
+    let (place, fragment) = id.rsplit_once('#')?;
+    match fragment.split_once('@') {
+        Some((name, _)) => Some(name),
+        None => place.rsplit('/').next(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn test_executables_are_told_from_other_artifacts() {
+        let line = |test: bool| {
+            format!(
+                r#"{{"reason":"compiler-artifact","package_id":"path+file:///w/tests#dayfly-tests@0.1.0",
+                "manifest_path":"/w/tests/Cargo.toml","target":{{"kind":["test"],"name":"it"}},
+                "profile":{{"test":{test}}},"executable":"/w/target/debug/deps/it-1"}}"#
+            )
+        };
+        let program = test_program(&line(true)).unwrap();
+        assert_eq!(
+            (program.name.as_str(), program.folder.as_path()),
+            ("dayfly-tests::it", Path::new("/w/tests"))
+        );
+        assert_eq!(test_program(&line(false)), None);
+        assert_eq!(test_program(r#"{"reason":"build-finished","success":true}"#), None);
+    }
+
+    #[test]
+    fn both_forms_of_package_ids_are_read() {
+        assert_eq!(package_name("path+file:///w/jobs#dayfly-jobs@0.1.0"), Some("dayfly-jobs"));
+        assert_eq!(package_name("path+file:///w/xtask#0.1.0"), Some("xtask"));
+    }
+}
