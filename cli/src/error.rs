@@ -65,6 +65,14 @@ pub(crate) enum CliError {
     /// Signals cannot be watched.
     #[error("cannot watch for signals: {0}")]
     Signals(io::Error),
+    /// Something cannot be measured here.
+    #[error("{what}")]
+    Bench {
+        /// What, and why not.
+        what: String,
+        /// How to see more, or how to mend it.
+        fix: String,
+    },
     /// Whoever read our output went away; nothing is left to be said to anyone.
     #[error("the reader of the output went away")]
     ReaderGone,
@@ -79,6 +87,11 @@ impl CliError {
     /// A configuration error with its cure.
     pub(crate) fn config(what: impl Into<String>, fix: impl Into<String>) -> Self {
         Self::Config { what: what.into(), fix: Some(fix.into()) }
+    }
+
+    /// Something that cannot be measured, with its cure.
+    pub(crate) fn bench(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self::Bench { what: what.into(), fix: fix.into() }
     }
 
     /// A host path that could not be used.
@@ -105,6 +118,7 @@ impl CliError {
             Self::Sandbox(_) => "sandbox",
             Self::Output { .. } => "output",
             Self::Signals(_) => "signals",
+            Self::Bench { .. } => "bench",
             Self::ReaderGone => "reader_gone",
         }
     }
@@ -114,6 +128,7 @@ impl CliError {
         match self {
             Self::Usage { fix, .. } | Self::Config { fix, .. } => fix.clone(),
             Self::Unavailable { fix, .. } => Some((*fix).to_owned()),
+            Self::Bench { fix, .. } => Some(fix.clone()),
             Self::Path { source, path, .. } => path_fix(source.kind(), path),
             Self::Policy(_)
             | Self::Sandbox(_)

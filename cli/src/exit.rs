@@ -61,6 +61,7 @@ pub(crate) fn of_error(error: &CliError) -> u8 {
         | CliError::Policy(_)
         | CliError::Sandbox(_)
         | CliError::Output { .. }
+        | CliError::Bench { .. }
         | CliError::Signals(_) => FAILED,
     }
 }

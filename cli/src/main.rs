@@ -13,6 +13,7 @@ use crate::error::CliError;
 use crate::output::{Out, Stream};
 
 mod args;
+mod bench;
 mod commands;
 mod config;
 mod engine;

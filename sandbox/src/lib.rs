@@ -7,6 +7,7 @@ mod cancel;
 mod cgroup;
 mod command;
 mod error;
+pub mod floor;
 pub mod host;
 mod jail;
 mod slot;

@@ -4,6 +4,7 @@ use crate::args::{Global, RunArgs};
 use crate::error::CliError;
 use crate::output::Out;
 
+mod bench;
 mod completions;
 mod config;
 mod doctor;
@@ -24,6 +25,9 @@ pub(crate) enum Command {
     Config(config::ConfigCommand),
     /// Look at this host: what works, what is missing, what is lost by it, and what mends it.
     Doctor(doctor::DoctorArgs),
+    /// Measure what sandboxes cost here, beside what they are compared with.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
     /// Print a completion script for a shell.
     Completions(completions::CompletionsArgs),
     /// Print the manual page of dayfly or of one of its commands (roff).
@@ -37,6 +41,7 @@ pub(crate) fn execute(command: &Command, global: &Global, out: &Out) -> Result<u
         Command::Policy(command) => policy::run(command, global, out),
         Command::Config(command) => config::run(command, global, out),
         Command::Doctor(args) => doctor::run(args, global, out),
+        Command::Bench(command) => bench::run(command, global, out),
         Command::Completions(args) => completions::run(args, out),
         Command::Man(args) => man::run(args, out),
     }

@@ -33,6 +33,7 @@ use dayfly_policies::Policy;
 pub use self::pool::Pool;
 use self::sandbox::JailSandbox;
 use self::shape::Shape;
+pub(crate) use self::spawn::NAMESPACES;
 use crate::cgroup::{self, CgroupError, Wants};
 use crate::slot::Slots;
 use crate::{Backend, Bind, Cancel, Command, Network, Root, Sandbox, SandboxError, SandboxSpec};

@@ -76,7 +76,7 @@ fn patient_pair() -> Result<(OwnedFd, OwnedFd), SandboxError> {
 /// The same as files in `/proc`. The user namespace comes first: it gives the rights to join the others.
 const NAMESPACE_FILES: [&str; 6] = ["user", "pid", "mnt", "net", "ipc", "uts"];
 
-const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
+pub(crate) const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
     | libc::CLONE_NEWPID
     | libc::CLONE_NEWNS
     | libc::CLONE_NEWNET
