@@ -4,7 +4,7 @@
 //! why it stands where it stands.
 
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use dayfly_policies::REPORT_FD;
 use nix::errno::Errno;
@@ -24,11 +24,11 @@ use crate::sys::{caps, fd, message, mount, pidfd, process, seccomp};
 /// What both processes need, all of it made before the first clone.
 pub(crate) struct Brief<'a> {
     pub plan: &'a Plan,
-    /// The process that holds the jail's namespaces.
-    pub init: BorrowedFd<'a>,
-    /// Its namespaces one by one, for those who may not join them through the process: without root, one that
-    /// cannot be traced cannot be joined.
+    /// The jail's namespaces but for that of mounts, the user namespace first: it gives the rights to join the
+    /// others.
     pub namespaces: &'a [BorrowedFd<'a>],
+    /// The jail's mount namespace.
+    pub mounts: BorrowedFd<'a>,
     /// Our end of the socket to the supervisor; closes on exec.
     pub report: BorrowedFd<'a>,
     /// The descriptors needed, ascending; all others are closed first of all.
@@ -70,11 +70,7 @@ fn deliver(brief: &Brief<'_>) -> Result<(), Failure> {
     fd::close_all_but(brief.keep).stage(SetupStage::Join)?;
     // While /proc is still the host's.
     raise_oom_score().stage(SetupStage::Session)?;
-    let ready = message::receive(brief.report, &mut [0; 1]).stage(SetupStage::Join)?;
-    if ready.len == 0 {
-        process::exit_now(0);
-    }
-    join(brief).stage(SetupStage::Join)?;
+    brief.namespaces.iter().try_for_each(|file| pidfd::enter_namespace(*file)).stage(SetupStage::Join)?;
     let cgroup = match brief.group {
         Some(Entry::V2(folder)) => Some(folder),
         Some(Entry::V1(_)) | None => None,
@@ -90,20 +86,6 @@ fn deliver(brief: &Brief<'_>) -> Result<(), Failure> {
     }
 }
 
-fn join(brief: &Brief<'_>) -> nix::Result<()> {
-    if brief.namespaces.is_empty() {
-        return pidfd::enter_namespaces(brief.init, NAMESPACES);
-    }
-    brief.namespaces.iter().try_for_each(|file| pidfd::enter_namespace(*file))
-}
-
-const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
-    | libc::CLONE_NEWPID
-    | libc::CLONE_NEWNS
-    | libc::CLONE_NEWNET
-    | libc::CLONE_NEWIPC
-    | libc::CLONE_NEWUTS;
-
 fn raise_oom_score() -> nix::Result<()> {
     let flags = OFlag::O_WRONLY | OFlag::O_CLOEXEC;
     let file = openat(AT_FDCWD, c"/proc/self/oom_score_adj", flags, Mode::empty())?;
@@ -112,8 +94,9 @@ fn raise_oom_score() -> nix::Result<()> {
 
 extern "C" fn command_process(brief: &Brief<'_>) -> ! {
     match park(brief) {
-        Ok(report) => {
-            let Err(failure) = run_order(brief, report);
+        Ok(parked) => {
+            let report = parked.report;
+            let Err(failure) = run_order(brief, parked);
             fail(report, failure)
         }
         Err(failure) => fail(brief.report, failure),
@@ -121,11 +104,11 @@ extern "C" fn command_process(brief: &Brief<'_>) -> ! {
 }
 
 /// Everything that does not depend on the command.
-fn park(brief: &Brief<'_>) -> Result<BorrowedFd<'static>, Failure> {
+fn park(brief: &Brief<'_>) -> Result<Parked, Failure> {
     if let Some(Entry::V1(groups)) = brief.group {
         enter_groups(groups)?;
     }
-    let report = keep_only(brief.report).stage(SetupStage::Session)?;
+    let (report, mounts) = keep_only(brief).stage(SetupStage::Session)?;
     process::reset_signals().stage(SetupStage::Session)?;
     process::new_session().stage(SetupStage::Session)?;
     process::set_umask(0o022);
@@ -133,8 +116,29 @@ fn park(brief: &Brief<'_>) -> Result<BorrowedFd<'static>, Failure> {
     process::hide().stage(SetupStage::Session)?;
     // Only now, inside the final group: earlier the root of the view would be the supervisor's group.
     process::new_cgroup_namespace().stage(SetupStage::Session)?;
+    await_root(report, mounts)?;
+    // The rules name paths by descriptor, which takes rights the job does not have.
+    let rules = landlock_rules(brief).stage(SetupStage::Landlock)?;
+    // Emptying the bounding set takes a capability that is given up later.
+    caps::forbid_regaining().stage(SetupStage::Credentials)?;
     report::send_parked(report).stage(SetupStage::Session)?;
-    Ok(report)
+    Ok(Parked { report, rules })
+}
+
+/// What the wait for the command needs to keep.
+struct Parked {
+    report: BorrowedFd<'static>,
+    rules: Option<Ruleset>,
+}
+
+/// Enters the mount namespace when init has built the root. All that comes before is done meanwhile.
+fn await_root(report: BorrowedFd<'_>, mounts: OwnedFd) -> Result<(), Failure> {
+    let built = message::receive(report, &mut [0; 1]).stage(SetupStage::Join)?;
+    if built.len == 0 {
+        // There will be no root, or no use for this process.
+        process::exit_now(0);
+    }
+    pidfd::enter_namespace(mounts.as_fd()).stage(SetupStage::Join)
 }
 
 /// Writing 0 moves the writer. It has one thread, so the kernel needs no lock that all forks wait for.
@@ -145,26 +149,31 @@ fn enter_groups(groups: &[OwnedFd]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Moves the socket to its fixed number and closes everything else, standard streams included.
-fn keep_only(report: BorrowedFd<'_>) -> nix::Result<BorrowedFd<'static>> {
-    let lifted = fd::lift(report.as_raw_fd(), PARKING)?;
-    fd::place(lifted, REPORT_FD, true)?;
+/// Moves the socket to its fixed number, the mount namespace to the one after it, and closes everything else,
+/// standard streams included.
+fn keep_only(brief: &Brief<'_>) -> nix::Result<(BorrowedFd<'static>, OwnedFd)> {
+    let report = fd::lift(brief.report.as_raw_fd(), PARKING)?;
+    let mounts = fd::lift(brief.mounts.as_raw_fd(), PARKING)?;
+    fd::place(report, REPORT_FD, true)?;
+    fd::place(mounts, MOUNTS_FD, true)?;
     fd::close_between(0, REPORT_FD.unsigned_abs() - 1)?;
-    fd::close_from(REPORT_FD.unsigned_abs() + 1)?;
+    fd::close_from(MOUNTS_FD.unsigned_abs() + 1)?;
     // SAFETY: the socket was placed there just now and is never closed in this process.
-    Ok(unsafe { BorrowedFd::borrow_raw(REPORT_FD) })
+    let report = unsafe { BorrowedFd::borrow_raw(REPORT_FD) };
+    // SAFETY: the namespace was placed there just now and nothing else owns that number.
+    Ok((report, unsafe { OwnedFd::from_raw_fd(MOUNTS_FD) }))
 }
 
+/// Where the mount namespace is kept until the root is built.
+const MOUNTS_FD: RawFd = REPORT_FD + 1;
+
 /// Waits for the command, gives up everything, and becomes its program.
-fn run_order(brief: &Brief<'_>, report: BorrowedFd<'_>) -> Result<std::convert::Infallible, Failure> {
+fn run_order(brief: &Brief<'_>, parked: Parked) -> Result<std::convert::Infallible, Failure> {
+    let Parked { report, rules } = parked;
     let order = receive_order(report)?;
     let size = [(c"size", order.disk), (c"nr_inodes", order.inodes)];
     mount::reconfigure(super::root::SCRATCH, &size).stage(SetupStage::Resize)?;
     set_rlimits(&order)?;
-    // The rules name paths by descriptor, which takes rights the job does not have.
-    let rules = landlock_rules(brief).stage(SetupStage::Landlock)?;
-    // The bounding set goes first: emptying it takes a capability.
-    caps::forbid_regaining().stage(SetupStage::Credentials)?;
     process::become_user(JOB_ID, JOB_ID, brief.ranged).stage(SetupStage::Credentials)?;
     caps::clear().stage(SetupStage::Credentials)?;
     // As the job, so that it gets no further than the job could.
@@ -233,7 +242,8 @@ fn set_rlimits(order: &Order) -> Result<(), Failure> {
 
 fn landlock_rules(brief: &Brief<'_>) -> nix::Result<Option<Ruleset>> {
     let Some(abi) = brief.landlock else { return Ok(None) };
-    let rules = Ruleset::deny_all(abi)?;
+    // Out of the way of the streams, which are placed later.
+    let rules = Ruleset::deny_all(abi, PARKING)?;
     rules.allow_reading(c"/")?;
     for folder in &brief.plan.writable {
         rules.allow_writing(folder)?;

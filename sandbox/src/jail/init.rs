@@ -214,7 +214,6 @@ fn mask(root: BorrowedFd<'_>, path: &CStr) -> nix::Result<()> {
 fn settle(control: BorrowedFd<'_>, folders: [OwnedFd; 2]) -> Result<(), Failure> {
     process::ignore_children().stage(SetupStage::Harden)?;
     process::no_new_privileges().stage(SetupStage::Harden)?;
-    caps::forbid_regaining().stage(SetupStage::Harden)?;
     caps::clear().stage(SetupStage::Harden)?;
     process::hide().stage(SetupStage::Harden)?;
     report::send_ready(control, folders.each_ref().map(AsRawFd::as_raw_fd)).stage(SetupStage::Harden)?;

@@ -43,11 +43,11 @@ pub(crate) fn usage(observed: &Observed, stats: &GroupStats, baseline: CpuTime) 
 }
 
 /// What the sandbox cost.
-pub(crate) fn timings(start: Instant, observed: &Observed) -> Timings {
+pub(crate) fn timings(start: Instant, observed: &Observed, ending: Duration) -> Timings {
     Timings {
         setup: observed.started.saturating_duration_since(start).into(),
         run: observed.ended.saturating_duration_since(observed.started).into(),
-        teardown: Duration::ZERO.into(),
+        teardown: ending.into(),
     }
 }
 

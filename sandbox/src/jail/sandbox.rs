@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use dayfly_jobs::{CpuTime, Limits, Outcome, Termination, Usage};
+use dayfly_jobs::{CpuTime, Limits, Outcome, Termination, Usage, WallTime};
 
 use super::classify::{Facts, HostFault, classify};
 use super::identity::Identity;
@@ -99,7 +99,9 @@ impl JailSandbox {
         let mut outcome = self.execute(command, cancel, true)?;
         let start = Instant::now();
         self.remove()?;
-        outcome.timings.teardown = start.elapsed().into();
+        let removal: WallTime = start.elapsed().into();
+        outcome.timings.teardown =
+            WallTime::micros(outcome.timings.teardown.as_micros() + removal.as_micros());
         Ok(outcome)
     }
 
@@ -151,13 +153,15 @@ impl JailSandbox {
         };
         let (observed, stdout, stderr) = Supervisor::new(watch, Instant::now()).run()?;
         job.reaped();
+        let ended = Instant::now();
         if last {
             self.end();
         }
+        let ending = ended.elapsed();
         let stats = self.group.as_deref().map_or(Ok(GroupStats::default()), Group::stats)?;
         let usage = measure::usage(&observed, &stats, baseline);
         let termination = self.judge(&observed, &usage, limits, &stats)?;
-        let timings = measure::timings(start, &observed);
+        let timings = measure::timings(start, &observed, ending);
         let output = measure::collect(stdout, stderr);
         self.retire_group(stats.populated)?;
         Ok(Outcome { termination, usage, limits: limits.clone(), enforced_by, timings, output })

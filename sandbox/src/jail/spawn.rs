@@ -73,8 +73,9 @@ fn patient_pair() -> Result<(OwnedFd, OwnedFd), SandboxError> {
     Ok((ours, theirs))
 }
 
-/// The same as files in `/proc`. The user namespace comes first: it gives the rights to join the others.
-const NAMESPACE_FILES: [&str; 6] = ["user", "pid", "mnt", "net", "ipc", "uts"];
+/// The same as files in `/proc`. The user namespace comes first: it gives the rights to join the others. That of
+/// mounts comes last: it is joined when init has built the root.
+const NAMESPACE_FILES: [&str; 6] = ["user", "pid", "net", "ipc", "uts", "mnt"];
 
 pub(crate) const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
     | libc::CLONE_NEWPID
@@ -119,13 +120,12 @@ pub(crate) fn start_init(shape: &Shape, identity: Identity) -> Result<Init, Sand
 /// Gives init its ids and tells it to go on.
 fn introduce(init: &mut Init, identity: Identity) -> Result<(), SandboxError> {
     identity.write_maps(init.child.pid).map_err(|error| SandboxError::IdMap { error })?;
-    if !identity.is_range() {
-        init.namespaces = open_namespaces(init.child.pid)?;
-    }
+    init.namespaces = open_namespaces(init.child.pid)?;
     message::send(init.control.as_fd(), b"!", &[]).map_err(system("start init"))
 }
 
-/// Opens the namespaces of an init that has not hidden itself yet: later only root may look into it.
+/// Opens the namespaces of an init that has not hidden itself yet: later only root may look into it, and
+/// nobody in the user namespace.
 fn open_namespaces(pid: libc::pid_t) -> Result<Vec<OwnedFd>, SandboxError> {
     let open = |name| std::fs::File::open(format!("/proc/{pid}/ns/{name}")).map(OwnedFd::from);
     let errno = |error: std::io::Error| error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
@@ -194,7 +194,7 @@ pub(crate) fn setup_error(shape: &Shape, failure: Failure) -> SandboxError {
     SandboxError::Setup { stage, errno, about }
 }
 
-/// Starts the courier, which waits until it is told that the root is built.
+/// Starts the courier. The process it makes waits until it is told that the root is built.
 pub(crate) fn start_courier(
     shape: &Shape,
     init: &Init,
@@ -210,12 +210,12 @@ pub(crate) fn start_courier(
         None => Vec::new(),
     };
     let namespaces: Vec<_> = init.namespaces.iter().map(AsFd::as_fd).collect();
-    let keep = groups.into_iter().chain(namespaces.iter().copied()).chain([init.pidfd(), theirs.as_fd()]);
-    let keep = ascending(keep);
+    let keep = ascending(groups.into_iter().chain(namespaces.iter().copied()).chain([theirs.as_fd()]));
+    let Some((mounts, others)) = namespaces.split_last() else { return Err(SandboxError::InitLost) };
     let brief = child::Brief {
         plan: &shape.plan,
-        init: init.pidfd(),
-        namespaces: &namespaces,
+        namespaces: others,
+        mounts: *mounts,
         report: theirs.as_fd(),
         keep: &keep,
         born: &born,
@@ -231,7 +231,7 @@ pub(crate) fn start_courier(
     }
 }
 
-/// Tells the courier that the root is built.
+/// Tells the courier's process that the root is built.
 pub(crate) fn send_in(courier: &Courier) -> Result<(), SandboxError> {
     match message::send(courier.report.as_fd(), b"!", &[]) {
         // It failed before; what it has to say about that is read next.

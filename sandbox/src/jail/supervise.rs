@@ -7,6 +7,8 @@ use dayfly_jobs::{CpuTime, Limit, Limits, StartFailure};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
+use nix::time::{clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
 
 use super::budget;
 use super::classify::{KillReason, start_failure};
@@ -322,6 +324,10 @@ impl<'a> Supervisor<'a> {
     }
 
     fn cpu_used(&self) -> Result<CpuTime, SandboxError> {
+        // Asking for a running process's own clock brings the group's counter up to date, which otherwise
+        // waits for the next timer tick. A process that has just ended has nothing to add.
+        let job = Pid::from_raw(self.watch.parked.child.pid);
+        clock_getcpuclockid(job).and_then(clock_gettime).ok();
         match self.watch.group {
             Some(group) => Ok(group.cpu_time()?.saturating_sub(self.watch.baseline)),
             None => Ok(CpuTime::default()),

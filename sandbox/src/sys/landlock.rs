@@ -1,7 +1,7 @@
 //! Landlock: rules about file access that a process puts on itself.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
@@ -72,13 +72,16 @@ pub(crate) struct Ruleset {
 
 impl Ruleset {
     /// A ruleset that denies every file access the ABI knows, until rules allow it.
-    pub(crate) fn deny_all(abi: Abi) -> nix::Result<Self> {
+    /// Its descriptor gets a number from `lowest` up.
+    pub(crate) fn deny_all(abi: Abi, lowest: RawFd) -> nix::Result<Self> {
         let attr = RulesetAttr { handled_access_fs: abi.all_rights() };
         // SAFETY: `attr` outlives the call and is at least `attr_len` long.
         let fd = unsafe {
             syscall!(libc::SYS_landlock_create_ruleset, &raw const attr, size_of::<RulesetAttr>(), 0)
         }?;
-        Ok(Self { fd: adopt(fd)?, abi })
+        let fd = adopt(fd)?;
+        let lifted = super::fd::lift(fd.as_raw_fd(), lowest)?;
+        Ok(Self { fd: adopt(lifted.into())?, abi })
     }
 
     /// Allows reading and executing below `path`.

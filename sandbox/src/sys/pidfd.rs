@@ -69,12 +69,6 @@ fn wait_with(pidfd: BorrowedFd<'_>, options: libc::c_int) -> nix::Result<Option<
     Ok(Some(if info.si_code == libc::CLD_EXITED { End::Exited(status) } else { End::Killed(status & 0x7f) }))
 }
 
-/// Moves the caller into namespaces of the process.
-pub(crate) fn enter_namespaces(pidfd: BorrowedFd<'_>, flags: libc::c_int) -> nix::Result<()> {
-    // SAFETY: takes no pointers. The caller has one thread, as joining a user namespace demands.
-    Errno::result(unsafe { libc::setns(pidfd.as_raw_fd(), flags) }).map(drop)
-}
-
 /// Moves the caller into one namespace, given by its file.
 pub(crate) fn enter_namespace(file: BorrowedFd<'_>) -> nix::Result<()> {
     // SAFETY: takes no pointers. The caller has one thread, as joining a user namespace demands.
