@@ -99,14 +99,19 @@ fn new_root() -> nix::Result<OwnedFd> {
 }
 
 fn fill(brief: &mut Brief<'_>, root: BorrowedFd<'_>) -> Result<(), Failure> {
+    let mut folders = Folders { root, last: None };
     for (i, step) in brief.plan.steps.iter().enumerate() {
         match step {
-            Step::Folder(place) => make_folder(root, place).stage_at(SetupStage::Fill, i)?,
-            Step::File(place, content) => make_file(root, place, content).stage_at(SetupStage::Fill, i)?,
-            Step::Link(place, target) => make_link(root, place, target).stage_at(SetupStage::Fill, i)?,
+            Step::Folder(place) => make_folder(&mut folders, place).stage_at(SetupStage::Fill, i)?,
+            Step::File(place, content) => {
+                make_file(&mut folders, place, content).stage_at(SetupStage::Fill, i)?
+            }
+            Step::Link(place, target) => {
+                make_link(&mut folders, place, target).stage_at(SetupStage::Fill, i)?
+            }
             Step::Attach(index, place) => {
                 let tree = brief.trees.get(*index).and_then(Option::as_ref).ok_or(Errno::EBADF);
-                tree.and_then(|tree| attach(root, tree.as_fd(), &place.path))
+                tree.and_then(|tree| show(&mut folders, tree.as_fd(), place))
                     .stage_at(SetupStage::Fill, i)?;
             }
             Step::Scratch => scratch(root, brief.ranged).stage(SetupStage::Scratch)?,
@@ -118,33 +123,41 @@ fn fill(brief: &mut Brief<'_>, root: BorrowedFd<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The folder a place is in, reached without following a link: a shown tree may hold any.
-fn with_parent<T>(
-    root: BorrowedFd<'_>,
-    place: &Place,
-    act: impl FnOnce(BorrowedFd<'_>) -> nix::Result<T>,
-) -> nix::Result<T> {
-    match &place.parent {
-        None => act(root),
-        Some(parent) => act(open_beneath(root, parent, libc::O_PATH | libc::O_DIRECTORY)?.as_fd()),
+/// The folders that places are in, reached without following a link: a shown tree may hold any. Steps that
+/// follow each other are mostly in one folder, so the last one is kept open.
+struct Folders<'a> {
+    root: BorrowedFd<'a>,
+    last: Option<(&'a CStr, OwnedFd)>,
+}
+
+impl<'a> Folders<'a> {
+    fn of(&mut self, place: &'a Place) -> nix::Result<BorrowedFd<'_>> {
+        let Some(parent) = place.parent.as_deref() else { return Ok(self.root) };
+        let open = match self.last.take() {
+            Some((path, open)) if path == parent => open,
+            _ => open_beneath(self.root, parent, libc::O_PATH | libc::O_DIRECTORY)?,
+        };
+        Ok(self.last.insert((parent, open)).1.as_fd())
+    }
+
+    /// Something now covers this place, and with it what is below it.
+    fn covered(&mut self, place: &Place) {
+        let below = |path: &CStr| path.to_bytes().starts_with(place.path.to_bytes());
+        self.last.take_if(|(path, _)| below(path));
     }
 }
 
-fn make_folder(root: BorrowedFd<'_>, place: &Place) -> nix::Result<()> {
-    let made =
-        with_parent(root, place, |dir| mkdirat(dir, place.name.as_c_str(), Mode::from_bits_truncate(0o755)));
-    match made {
+fn make_folder<'a>(folders: &mut Folders<'a>, place: &'a Place) -> nix::Result<()> {
+    match mkdirat(folders.of(place)?, place.name.as_c_str(), Mode::from_bits_truncate(0o755)) {
         Err(Errno::EEXIST) => Ok(()),
         other => other,
     }
 }
 
-fn make_file(root: BorrowedFd<'_>, place: &Place, content: &[u8]) -> nix::Result<()> {
+fn make_file<'a>(folders: &mut Folders<'a>, place: &'a Place, content: &[u8]) -> nix::Result<()> {
     let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let opened = with_parent(root, place, |dir| {
-        openat(dir, place.name.as_c_str(), flags, Mode::from_bits_truncate(0o644))
-    });
-    let file = match opened {
+    let mode = Mode::from_bits_truncate(0o644);
+    let file = match openat(folders.of(place)?, place.name.as_c_str(), flags, mode) {
         Err(Errno::EEXIST) => return Ok(()),
         other => other?,
     };
@@ -156,8 +169,15 @@ fn make_file(root: BorrowedFd<'_>, place: &Place, content: &[u8]) -> nix::Result
     Ok(())
 }
 
-fn make_link(root: BorrowedFd<'_>, place: &Place, target: &CStr) -> nix::Result<()> {
-    with_parent(root, place, |dir| symlinkat(target, dir, place.name.as_c_str()))
+fn make_link<'a>(folders: &mut Folders<'a>, place: &'a Place, target: &CStr) -> nix::Result<()> {
+    symlinkat(target, folders.of(place)?, place.name.as_c_str())
+}
+
+/// Puts a tree on a place. A link at the place is not followed.
+fn show<'a>(folders: &mut Folders<'a>, tree: BorrowedFd<'_>, place: &'a Place) -> nix::Result<()> {
+    mount::attach(tree, folders.of(place)?, &place.name)?;
+    folders.covered(place);
+    Ok(())
 }
 
 fn attach(root: BorrowedFd<'_>, tree: BorrowedFd<'_>, path: &CStr) -> nix::Result<()> {

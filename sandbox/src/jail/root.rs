@@ -6,6 +6,7 @@
 use std::ffi::{CStr, OsString};
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::plan::{Plan, Step};
@@ -192,11 +193,16 @@ fn scratch(plan: &mut Plan) -> Result<(), SandboxError> {
     Ok(())
 }
 
+/// Whether a stranger may read it; the rest needs no mask.
+fn is_public(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o004 != 0)
+}
+
 fn proc(plan: &mut Plan) -> Result<(), SandboxError> {
     plan.folder("proc")?;
     plan.steps.push(Step::Proc);
     for name in MASKED {
-        if Path::new("/proc").join(name).exists() {
+        if is_public(&Path::new("/proc").join(name)) {
             plan.steps.push(Step::Mask(super::plan::Place::new(format!("proc/{name}"))?));
         }
     }
