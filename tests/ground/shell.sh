@@ -8,5 +8,5 @@ in a session of its own, as the suites do. The programs built here are in PATH. 
 TEXT
 workspace=$(cat /ground/workspace)
 cd "$workspace" || exit 1
-exec env -i PATH="$workspace/target/debug:/ground:$PATH" HOME=/root USER=root TERM="${TERM:-linux}" LANG=C.UTF-8 \
+exec env -i PATH="$workspace/target/release:/ground:$PATH" HOME=/root USER=root TERM="${TERM:-linux}" LANG=C.UTF-8 \
     PS1='ground \u:\w\$ ' bash --norc -i
