@@ -19,7 +19,7 @@ pub(crate) const COMMAND: Command = Command {
     about: "every tier of tests that this host can run",
     options: &[
         ("--no-install", "do not install missing packages"),
-        ("--full", "the proving ground too, as where CI=true"),
+        ("--full", "the proving ground too"),
         ("-- FILTER…", "only the tests whose name contains FILTER; no doctests, no proving ground"),
     ],
     run,
@@ -48,7 +48,7 @@ fn run(repo: &Repo, mut args: Args) -> Result<(), Error> {
     let skips = session.skips()?;
     show_skips(&skips);
     tally.skipped = skips.len().try_into().unwrap_or(u64::MAX);
-    if filters.is_empty() && (full || session.ci) {
+    if filters.is_empty() && full {
         if install {
             packages::install(packages::GROUND)?;
         }
