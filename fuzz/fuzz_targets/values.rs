@@ -8,7 +8,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use libfuzzer_sys::fuzz_target;
 
 #[path = "../../cli/src/values.rs"]
-#[allow(dead_code, reason = "a part of the program's source, of which this target uses a part")]
+#[expect(dead_code, reason = "a part of the program's source, of which this target uses a part")]
 mod values;
 
 fuzz_target!(|bytes: &[u8]| {
