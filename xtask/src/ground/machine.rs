@@ -76,13 +76,18 @@ impl Machine {
 
     /// Runs one thing inside and waits for its end. Nothing else may be running.
     pub(crate) fn run(&mut self, request: &Request) -> Result<Answer, Error> {
-        self.start_running(0, request)?;
+        self.start_running(0, request, None)?;
         self.next_answer(self.deadline(request), &request.script)
     }
 
     /// Has something run inside, beside what is running already.
-    pub(crate) fn start_running(&mut self, number: usize, request: &Request) -> Result<(), Error> {
-        let line = request.line(number)?;
+    pub(crate) fn start_running(
+        &mut self,
+        number: usize,
+        request: &Request,
+        lane: Option<usize>,
+    ) -> Result<(), Error> {
+        let line = request.line(number, lane)?;
         self.port.say(&line).ok_or_else(|| self.trouble(&format!("before `{}`", request.script)))
     }
 
@@ -208,7 +213,7 @@ mod tests {
     fn asked(script: &str) -> Result<Answer, String> {
         let (mut machine, _folder) = machine(script);
         let limit = Duration::from_millis(100);
-        let request = Request { user: User::Root, subgroup: None, limit, script: "x".into() };
+        let request = Request { user: User::Root, limit, script: "x".into() };
         machine.run(&request).map_err(|error| error.to_string())
     }
 

@@ -85,8 +85,7 @@ impl<'a> Ground<'a> {
         let set_up = format!("cd {}; PATH={}:$PATH;", protocol::quoted(&folder), protocol::quoted(&path));
         let script = format!("{set_up} exec {}", words.join(" "));
         let mut machine = machine::Machine::boot(&self.image, &self.folder)?;
-        let answer =
-            machine.run(&protocol::Request { user, subgroup: None, limit: COMMAND_LIMIT, script })?;
+        let answer = machine.run(&protocol::Request { user, limit: COMMAND_LIMIT, script })?;
         machine.power_off()?;
         out::plain(answer.output.trim_end());
         let status = match answer.code {
