@@ -45,7 +45,7 @@ mount_the_workspace
 open_slices
 open_lanes
 
-if grep -qw ground.shell /proc/cmdline; then
+if grep -q ground.shell= /proc/cmdline; then
     setsid -c sh /ground/shell.sh </dev/ttyS0 >/dev/ttyS0 2>&1 &
 else
     busybox sh /ground/agent.sh &
