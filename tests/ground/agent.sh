@@ -1,8 +1,8 @@
 #!/usr/bin/busybox sh
 # Serves the host over a virtio port, one request a line:
-#   run NUMBER USER SUBGROUP SECONDS SCRIPT   runs a shell script as that user in a session of its own, starting in a
-#                                             control group below the session's (or in that: `.`)
-#   poweroff                                  ends the machine
+#   run NUMBER USER SESSION SECONDS SCRIPT   runs a shell script as that user, in a session of its own (`own`) or in
+#                                            one of those that are kept (`lane-0`)
+#   poweroff                                 ends the machine
 # Requests run side by side; the host sees to it that they can. The answer to `run` is one line, then exactly that
 # many bytes of what the script printed:
 #   done NUMBER CODE MILLISECONDS PROCESSES GROUPS BYTES
@@ -28,54 +28,81 @@ populated() {
     [ "$populated" = 1 ]
 }
 
-# Ends a session; sets `processes` and `groups` to what it had left behind. Arguments: its path, its subgroup.
-close_session() {
-    processes=0
-    groups=.
-    # What ends while its session ends may take a moment; what stays longer was left behind.
+# What ends while its session ends may take a moment; what stays longer was left behind.
+settle() {
     for _ in 1 2 3 4 5 6 7 8 9 10; do
-        populated "$1" || break
+        populated "$1" || return 0
         sleep 0.1
     done
-    [ "$2" = . ] || rmdir "$1/$2" 2>/dev/null || true
-    if populated "$1" || ! rmdir "$1" 2>/dev/null; then
-        processes=$(find "$1" -name cgroup.procs -exec cat {} + | wc -l)
-        groups=$(cd "$1" && find * -type d | tr '\n' ',')
-        groups=${groups%,}
-        groups=${groups:-.}
-        remove_session "$1"
-    fi
 }
 
-remove_session() {
+kill_all() {
     echo 1 >"$1/cgroup.kill"
     while populated "$1"; do
         sleep 0.1
     done
-    find "$1" -depth -type d -exec rmdir {} \;
+}
+
+# Ends what ran in a session; sets `processes` and `groups` to what it had left behind.
+clear_session() {
+    processes=0
+    groups=
+    settle "$session"
+    if populated "$session"; then
+        processes=$(find "$session" -name cgroup.procs -exec cat {} + | wc -l)
+        kill_all "$session"
+    fi
+    for group in "$session"/*/; do
+        [ -d "$group" ] || continue
+        group=${group%/}
+        [ "${group##*/}" != "$LEAF" ] || continue
+        groups=$groups${groups:+,}${group##*/}
+        find "$group" -depth -type d -exec rmdir {} \;
+    done
+}
+
+remove_session() {
+    rmdir "$session/$LEAF" 2>/dev/null || true
+    rmdir "$session"
+}
+
+# Tells the host: one at a time.
+answer() {
+    until mkdir "$TURN" 2>/dev/null; do
+        sleep 0.01
+    done
+    echo "done $1 $code $((ended - started)) $processes ${groups:-.} $(stat -c %s "$output")" >&3
+    cat "$output" >&3
+    rmdir "$TURN"
+    rm "$output"
 }
 
 # The limit is kept from outside of the session, so that nothing in it can end the clock.
-# Arguments: number, user, subgroup, seconds, script.
+# Arguments: number, user, session, seconds, script.
 run() {
     output=/run/ground-output-$1
-    open_session "$2" "$1" "$3"
+    case "$3" in
+        own)
+            open_session "$2" "run-$1"
+            group=$session
+            ;;
+        *)
+            know_user "$2"
+            session=$slice/user@$uid.service/$3.scope
+            group=$session/$LEAF
+            ;;
+    esac
     read_clock
     started=$now
     code=0
     # The port stays with the agent: nothing in a session may speak for it.
     timeout -s KILL "$4" sh -c '. /ground/sessions.sh; enter "$1" "$2" /bin/sh -c "$3"' \
-        session "$session/$3" "$2" "$5" </dev/null >"$output" 2>&1 3>&- || code=$?
+        session "$group" "$2" "$5" </dev/null >"$output" 2>&1 3>&- || code=$?
     read_clock
     ended=$now
-    close_session "$session" "$3"
-    until mkdir "$TURN" 2>/dev/null; do
-        sleep 0.01
-    done
-    echo "done $1 $code $((ended - started)) $processes $groups $(stat -c %s "$output")" >&3
-    cat "$output" >&3
-    rmdir "$TURN"
-    rm "$output"
+    clear_session
+    [ "$3" != own ] || remove_session
+    answer "$1"
 }
 
 for port in /sys/class/virtio-ports/*; do
@@ -84,9 +111,9 @@ for port in /sys/class/virtio-ports/*; do
 done
 read_clock
 echo "ready $now" >&3
-while read -r request number user subgroup seconds script <&3; do
+while read -r request number user session seconds script <&3; do
     case "$request" in
-        run) run "$number" "$user" "$subgroup" "$seconds" "$script" & ;;
+        run) run "$number" "$user" "$session" "$seconds" "$script" & ;;
         poweroff) exit 0 ;;
         *) echo "unknown request: $request" >/dev/console; exit 1 ;;
     esac

@@ -43,8 +43,9 @@ ip link set lo up
 load_modules
 mount_the_workspace
 open_slices
+open_lanes
 
-if grep -qw ground.shell /proc/cmdline; then
+if grep -q ground.shell= /proc/cmdline; then
     setsid -c sh /ground/shell.sh </dev/ttyS0 >/dev/ttyS0 2>&1 &
 else
     busybox sh /ground/agent.sh &

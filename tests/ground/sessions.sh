@@ -4,6 +4,13 @@
 #   ground   uid 1000: a delegated subtree with every controller (what systemd's Delegate=yes gives) and subuids
 #   plain    uid 1001: neither
 
+# The leaf that Dayfly keeps its own processes in, so that it may manage the group above: systemd's DelegateSubgroup=
+# starts a service in one.
+LEAF=dayfly.supervisor
+# The sessions that tests of the delegated user take turns in. They are made before the first test and kept: a test
+# that looks at all control groups must not see those of its neighbour come and go.
+LANES="lane-0 lane-1"
+
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 SLICES=/sys/fs/cgroup/user.slice
 
@@ -58,22 +65,25 @@ delegate() {
     chown "$uid:$uid" "$1" "$1/cgroup.procs" "$1/cgroup.threads" "$1/cgroup.subtree_control"
 }
 
-# Makes the group of one session and sets `session` to its path. Arguments: user, name of the session, and a group
-# below it (or `.`), as systemd's DelegateSubgroup= makes one.
+# Makes the group of one session and sets `session` to its path. Arguments: user, name of the session.
 open_session() {
     know_user "$1"
-    session=$slice/session-$2.scope
     if [ "$1" = ground ]; then
-        session=$slice/user@$uid.service/run-$2.scope
+        session=$slice/user@$uid.service/$2.scope
         mkdir "$session"
         delegate "$session"
     else
+        session=$slice/$2.scope
         mkdir "$session"
     fi
-    if [ "$3" != . ]; then
-        mkdir "$session/$3"
-        delegate "$session/$3"
-    fi
+}
+
+open_lanes() {
+    for lane in $LANES; do
+        open_session ground "$lane"
+        mkdir "$session/$LEAF"
+        delegate "$session/$LEAF"
+    done
 }
 
 # Enters a session for good and runs a program there. Arguments: path of the session, user, program and its arguments.
@@ -82,7 +92,8 @@ enter() {
     know_user "$2"
     user=$2
     shift 2
-    exec /usr/bin/setpriv --reuid "$uid" --regid "$uid" --init-groups /usr/bin/env -i PATH="$PATH" USER="$user" \
+    # A shell has what it starts in the background ignore interrupts.
+    exec /usr/bin/setpriv --reuid "$uid" --regid "$uid" --init-groups /usr/bin/env --default-signal -i PATH="$PATH" USER="$user" \
         LOGNAME="$user" HOME="$home" SHELL=/bin/bash LANG=C.UTF-8 TERM="${TERM:-dumb}" \
         XDG_RUNTIME_DIR="/run/user/$uid" "$@"
 }

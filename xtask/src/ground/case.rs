@@ -2,19 +2,17 @@
 
 use crate::ground::libtest;
 use crate::ground::protocol::{Answer, Request};
-
-/// The group that a session of a delegated user starts in, as systemd's `DelegateSubgroup=` does it: a group with
-/// processes in it cannot have children with limits. Dayfly makes it itself when it starts without.
-pub(crate) const SUBGROUP: &str = "dayfly.supervisor";
+use crate::ground::suites::may_skip;
+use crate::ground::user::User;
 
 /// How many cases run side by side: as many as the machine has processors.
-const LANES: usize = 2;
+pub(crate) const LANES: usize = 2;
 
 /// How a run is judged.
 #[derive(Clone)]
 pub(crate) enum Expected {
-    /// One test of a Rust test program runs and passes; it may skip for the reasons that begin so.
-    Test { may_skip: &'static [&'static str] },
+    /// One test of a Rust test program runs and passes, or skips for a reason that [`may_skip`] knows.
+    Test,
     /// This exit code, and each of these in the output.
     Exit { code: u8, says: &'static [&'static str] },
     /// Exactly this output, after [`crate::ground::doctor::comparable`].
@@ -28,6 +26,8 @@ pub(crate) struct Case {
     pub(crate) name: String,
     pub(crate) request: Request,
     pub(crate) expected: Expected,
+    /// Whether it runs in a session that is kept, in a leaf of its group.
+    pub(crate) in_lane: bool,
     /// Whether it measures time or the whole machine, so that nothing may run beside it.
     pub(crate) alone: bool,
 }
@@ -61,28 +61,24 @@ impl Case {
         if answer.processes_left > 0 {
             return Verdict::Failed(format!("left {} process(es) behind", answer.processes_left));
         }
-        let groups: Vec<&str> =
-            answer.groups_left.iter().map(String::as_str).filter(|&name| name != SUBGROUP).collect();
-        if !groups.is_empty() {
-            return Verdict::Failed(format!("left control groups behind: {}", groups.join(" ")));
+        if !answer.groups_left.is_empty() {
+            return Verdict::Failed(format!("left control groups behind: {}", answer.groups_left.join(" ")));
         }
         match &self.expected {
-            Expected::Test { may_skip } => judge_test(answer, may_skip),
+            Expected::Test => judge_test(answer, self.request.user),
             Expected::Exit { code, says } => judge_exit(answer, *code, says),
             Expected::Doctor { snapshot } => judge_doctor(answer, snapshot),
         }
     }
 }
 
-fn judge_test(answer: &Answer, may_skip: &[&str]) -> Verdict {
+fn judge_test(answer: &Answer, user: User) -> Verdict {
     if answer.code != 0 || !libtest::ran_one(&answer.output) {
         return Verdict::Failed(format!("exit code {}", answer.code));
     }
     match libtest::skip_reason(&answer.output) {
         None => Verdict::Passed,
-        Some(reason) if may_skip.iter().any(|allowed| reason.starts_with(allowed)) => {
-            Verdict::Skipped(reason.to_owned())
-        }
+        Some(reason) if may_skip(user, reason) => Verdict::Skipped(reason.to_owned()),
         Some(reason) => {
             Verdict::Failed(format!("skipped, and nothing may skip for this reason in here: {reason}"))
         }
@@ -115,16 +111,10 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::ground::user::User;
 
     fn case(expected: Expected) -> Case {
-        let request = Request {
-            user: User::Root,
-            subgroup: None,
-            limit: Duration::from_secs(5),
-            script: "true".into(),
-        };
-        Case { suite: "s".into(), name: "n".into(), request, expected, alone: false }
+        let request = Request { user: User::Root, limit: Duration::from_secs(5), script: "true".into() };
+        Case { suite: "s".into(), name: "n".into(), request, expected, in_lane: false, alone: false }
     }
 
     fn answer(code: u8, output: &str) -> Answer {
@@ -140,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_test_passes_only_when_it_ran_and_passed() {
-        let case = case(Expected::Test { may_skip: &["needs node"] });
+        let case = case(Expected::Test);
         assert_eq!(case.judge(&answer(0, GOOD)), Verdict::Passed);
         assert!(failed(&case.judge(&answer(101, GOOD)), "101"));
         assert!(failed(&case.judge(&answer(0, "test result: ok. 0 passed;")), "exit code 0"));
@@ -160,7 +150,7 @@ mod tests {
 
     #[test]
     fn only_named_reasons_excuse_a_skip() {
-        let case = case(Expected::Test { may_skip: &["needs node"] });
+        let case = case(Expected::Test);
         let skip = |reason: &str| answer(0, &format!("SKIP a: {reason}\n{GOOD}"));
         assert_eq!(case.judge(&skip("needs node: x")), Verdict::Skipped("needs node: x".into()));
         assert!(failed(&case.judge(&skip("needs luck")), "needs luck"));
@@ -170,8 +160,6 @@ mod tests {
     fn what_is_left_behind_is_a_failure() {
         let case = case(Expected::Exit { code: 0, says: &[] });
         let mut left = answer(0, "");
-        left.groups_left = vec![SUBGROUP.into()];
-        assert_eq!(case.judge(&left), Verdict::Passed);
         left.groups_left.push("job-1".into());
         assert!(failed(&case.judge(&left), "job-1"));
         left.processes_left = 1;

@@ -151,7 +151,9 @@ impl<'a> Builder<'a> {
             stage.install(&self.uidmap.join(map), map, 0o4755)?;
         }
         stage.write("ground/workspace", &self.repo.root().display().to_string())?;
-        stage.link("../bin/busybox", "usr/sbin/modprobe")
+        stage.link("../bin/busybox", "usr/sbin/modprobe")?;
+        let dayfly = self.repo.path("target/release/dayfly");
+        stage.link(&dayfly.display().to_string(), "usr/local/bin/dayfly")
     }
 
     /// What a suite may read of the workspace: every file that is committed, and the built programs.

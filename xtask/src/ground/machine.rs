@@ -18,7 +18,7 @@ const QEMU: &str = "qemu-system-x86_64";
 
 /// Emulated, so that it runs wherever QEMU does; the processor is one whose virtualisation QEMU can emulate too.
 const HARDWARE: &str = "-no-user-config -nodefaults -no-reboot -display none -accel tcg,thread=multi \
-     -M q35,usb=off,vmport=off -cpu EPYC,+svm,+npt -smp 2 -m 2048 -device virtio-rng-pci";
+     -M q35,usb=off,vmport=off -cpu EPYC,+svm,+npt,check=off -smp 2 -m 2048 -device virtio-rng-pci";
 
 /// An oops ends the machine at once and a panic ends QEMU: what the kernel survived is not to be trusted. Its own
 /// clocks are expensive to emulate, and so are its defences against the processor.
@@ -76,13 +76,18 @@ impl Machine {
 
     /// Runs one thing inside and waits for its end. Nothing else may be running.
     pub(crate) fn run(&mut self, request: &Request) -> Result<Answer, Error> {
-        self.start_running(0, request)?;
+        self.start_running(0, request, None)?;
         self.next_answer(self.deadline(request), &request.script)
     }
 
     /// Has something run inside, beside what is running already.
-    pub(crate) fn start_running(&mut self, number: usize, request: &Request) -> Result<(), Error> {
-        let line = request.line(number)?;
+    pub(crate) fn start_running(
+        &mut self,
+        number: usize,
+        request: &Request,
+        lane: Option<usize>,
+    ) -> Result<(), Error> {
+        let line = request.line(number, lane)?;
         self.port.say(&line).ok_or_else(|| self.trouble(&format!("before `{}`", request.script)))
     }
 
@@ -162,8 +167,15 @@ impl Drop for Machine {
 /// Boots with a shell on this terminal, until the shell is left.
 pub(crate) fn shell(image: &Image) -> Result<(), Error> {
     let mut run = Run::new(QEMU);
-    run.command = qemu(image, "ground.shell");
+    run.command = qemu(image, &format!("ground.shell={}", terminal_size()));
     run.args(["-chardev", "stdio,id=terminal,signal=off", "-serial", "chardev:terminal"]).run()
+}
+
+/// Rows and columns of this terminal as `24x80`; a serial line cannot tell.
+fn terminal_size() -> String {
+    let asked = Command::new("stty").arg("size").stdin(Stdio::inherit()).output();
+    let size = asked.map(|output| String::from_utf8_lossy(&output.stdout).trim().replace(' ', "x"));
+    size.ok().filter(|size| !size.is_empty() && size != "0x0").unwrap_or_else(|| "24x80".to_owned())
 }
 
 fn qemu(image: &Image, more: &str) -> Command {
@@ -208,7 +220,7 @@ mod tests {
     fn asked(script: &str) -> Result<Answer, String> {
         let (mut machine, _folder) = machine(script);
         let limit = Duration::from_millis(100);
-        let request = Request { user: User::Root, subgroup: None, limit, script: "x".into() };
+        let request = Request { user: User::Root, limit, script: "x".into() };
         machine.run(&request).map_err(|error| error.to_string())
     }
 

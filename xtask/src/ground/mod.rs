@@ -78,15 +78,11 @@ impl<'a> Ground<'a> {
 
     /// Runs a command in there as a user and shows what it says.
     pub(crate) fn command(&self, user: User, words: &[String]) -> Result<(), Error> {
-        let folder = self.repo.root().display().to_string();
-        let path =
-            self.programs.dayfly.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
         let words: Vec<String> = words.iter().map(|word| protocol::quoted(word)).collect();
-        let set_up = format!("cd {}; PATH={}:$PATH;", protocol::quoted(&folder), protocol::quoted(&path));
-        let script = format!("{set_up} exec {}", words.join(" "));
+        let folder = protocol::quoted(&self.repo.root().display().to_string());
+        let script = format!("cd {folder} && exec {}", words.join(" "));
         let mut machine = machine::Machine::boot(&self.image, &self.folder)?;
-        let answer =
-            machine.run(&protocol::Request { user, subgroup: None, limit: COMMAND_LIMIT, script })?;
+        let answer = machine.run(&protocol::Request { user, limit: COMMAND_LIMIT, script })?;
         machine.power_off()?;
         out::plain(answer.output.trim_end());
         let status = match answer.code {

@@ -10,8 +10,6 @@ use crate::ground::user::User;
 #[derive(Clone)]
 pub(crate) struct Request {
     pub(crate) user: User,
-    /// The group below the session's own that it starts in; the session's own otherwise.
-    pub(crate) subgroup: Option<&'static str>,
     /// When it is killed.
     pub(crate) limit: Duration,
     /// One line of shell.
@@ -19,14 +17,15 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// The line that asks for it under a number of its own.
-    pub(crate) fn line(&self, number: usize) -> Result<String, Error> {
+    /// The line that asks for it under a number of its own. `lane` is the kept session it runs in, as tests of the
+    /// delegated user do; otherwise it gets one of its own.
+    pub(crate) fn line(&self, number: usize, lane: Option<usize>) -> Result<String, Error> {
         if self.script.contains('\n') {
             return Err(Error::answer("the proving ground", "a script to run in there must be one line"));
         }
         let seconds = self.limit.as_secs().max(1);
-        let subgroup = self.subgroup.unwrap_or(".");
-        Ok(format!("run {number} {} {subgroup} {seconds} {}\n", self.user.name(), self.script))
+        let session = lane.map_or_else(|| "own".to_owned(), |lane| format!("lane-{lane}"));
+        Ok(format!("run {number} {} {session} {seconds} {}\n", self.user.name(), self.script))
     }
 }
 
@@ -50,7 +49,7 @@ pub(crate) struct Answer {
     pub(crate) took: Duration,
     /// Processes that outlived the script.
     pub(crate) processes_left: u32,
-    /// The control groups left below the session's, as paths from there.
+    /// The names of control groups left below the session's.
     pub(crate) groups_left: Vec<String>,
     /// What it printed, both streams together.
     pub(crate) output: String,
@@ -91,12 +90,11 @@ mod tests {
     #[test]
     fn a_request_is_one_line() {
         let limit = Duration::from_secs(5);
-        let mut request = Request { user: User::Ground, subgroup: None, limit, script: "echo 'a b'".into() };
-        assert_eq!(request.line(3).unwrap(), "run 3 ground . 5 echo 'a b'\n");
-        request.subgroup = Some("leaf");
-        assert_eq!(request.line(3).unwrap(), "run 3 ground leaf 5 echo 'a b'\n");
+        let mut request = Request { user: User::Ground, limit, script: "echo 'a b'".into() };
+        assert_eq!(request.line(3, None).unwrap(), "run 3 ground own 5 echo 'a b'\n");
+        assert_eq!(request.line(3, Some(1)).unwrap(), "run 3 ground lane-1 5 echo 'a b'\n");
         request.script.push_str("\npoweroff");
-        assert!(request.line(3).is_err());
+        assert!(request.line(3, None).is_err());
     }
 
     #[test]

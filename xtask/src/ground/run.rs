@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crate::error::Error;
-use crate::ground::case::{Case, Verdict};
+use crate::ground::case::{Case, LANES, Verdict};
 use crate::ground::doctor;
 use crate::ground::image::Image;
 use crate::ground::junit;
@@ -45,6 +45,8 @@ struct Visit {
 
 struct Running {
     case: Case,
+    /// The kept session it is in, or would be in.
+    lane: usize,
     started: Instant,
     deadline: Instant,
 }
@@ -56,14 +58,20 @@ impl Visit {
             while !case.may_join(&self.running.values().map(|running| &running.case).collect::<Vec<_>>()) {
                 self.finish_one()?;
             }
+            let lane = self.free_lane();
             let (started, deadline) = (Instant::now(), self.machine.deadline(&case.request));
-            self.machine.start_running(number, &case.request)?;
-            self.running.insert(number, Running { case, started, deadline });
+            self.machine.start_running(number, &case.request, case.in_lane.then_some(lane))?;
+            self.running.insert(number, Running { case, lane, started, deadline });
         }
         while !self.running.is_empty() {
             self.finish_one()?;
         }
         Ok(())
+    }
+
+    fn free_lane(&self) -> usize {
+        let is_free = |lane: &usize| self.running.values().all(|running| running.lane != *lane);
+        (0..LANES).find(is_free).unwrap_or(0)
     }
 
     fn finish_one(&mut self) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::ground::case::{Case, Expected, SUBGROUP};
+use crate::ground::case::{Case, Expected};
 use crate::ground::libtest;
 use crate::ground::programs::{Programs, TestProgram};
 use crate::ground::protocol::{Request, quoted};
@@ -15,23 +15,41 @@ use crate::repo::Repo;
 pub(crate) const PACKAGES: [&str; 2] = ["dayfly-sandbox", "dayfly-tests"];
 
 /// What one test may take. The emulated processor is ten to thirty times slower than the one that emulates it.
-const TEST_LIMIT: Duration = Duration::from_secs(120);
+const TEST_LIMIT: Duration = Duration::from_secs(240);
 /// What one command may take.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
 /// Tests with one of these in their name want the processors for themselves; `.config/nextest.toml` says the same.
 const NAMES_OF_THE_LONELY: [&str; 4] = ["timing", "alone", "crash", "speed"];
 
-/// Reasons for which a test may say that it cannot run as that user: no compilers are inside, and what only root
-/// can do is tried as root.
-fn may_skip(user: User) -> &'static [&'static str] {
-    const AS_ROOT: &[&str] = &["needs gcc", "needs g++", "needs go", "needs java", "needs node"];
-    const AS_GROUND: &[&str] =
-        &["needs gcc", "needs g++", "needs go", "needs java", "needs node", "needs root"];
-    match user {
-        User::Root => AS_ROOT,
-        User::Ground | User::Plain => AS_GROUND,
+/// Whether a test depends on the kernel's control groups or on the user at all. What is left out runs on the host, and
+/// what only root runs is the same for every user: one filter decides about system calls.
+fn belongs(program: &str, test: &str, user: User) -> bool {
+    let starts = |parts: &[&str]| parts.iter().any(|part| test.starts_with(part));
+    match (program, user) {
+        ("dayfly-sandbox", _) => starts(&["cgroup::"]),
+        ("dayfly-tests", _) => false,
+        (_, User::Root) => true,
+        (_, User::Ground | User::Plain) => !starts(&["kernel::", "seccomp::"]),
     }
+}
+
+/// Reasons for which a test may say that it cannot run in there, as whoever: nothing is compiled inside, and it is one
+/// machine of many. What needs root runs as root.
+const MAY_SKIP: &[&str] = &[
+    "needs gcc",
+    "needs g++",
+    "needs go",
+    "needs java",
+    "needs node",
+    "needs rustc",
+    "needs control groups in version 1",
+    "needs a host that delegates no control groups",
+];
+
+pub(crate) fn may_skip(user: User, reason: &str) -> bool {
+    MAY_SKIP.iter().any(|allowed| reason.starts_with(allowed))
+        || (user != User::Root && reason.starts_with("needs root"))
 }
 
 /// All of it, in the order it runs: the short checks first.
@@ -43,7 +61,8 @@ pub(crate) fn cases(repo: &Repo, programs: &Programs) -> Result<Vec<Case>, Error
     for program in &programs.tests {
         let tests = libtest::list(&program.executable)?;
         for user in [User::Root, User::Ground] {
-            cases.extend(tests.iter().map(|test| test_case(programs, program, test, user)));
+            let tests = tests.iter().filter(|test| belongs(&program.name, test, user));
+            cases.extend(tests.map(|test| test_case(programs, program, test, user)));
         }
     }
     Ok(cases)
@@ -57,9 +76,9 @@ pub(crate) fn snapshot(repo: &Repo, user: User) -> PathBuf {
 fn commands(programs: &Programs) -> Vec<Case> {
     let run = |words: &str| format!("exec {} run {words}", shown(&programs.dayfly));
     let command = |name: &str, user, script: String, code, says| {
-        let request = Request { user, subgroup: None, limit: COMMAND_LIMIT, script };
+        let request = Request { user, limit: COMMAND_LIMIT, script };
         let expected = Expected::Exit { code, says };
-        Case { suite: "commands".into(), name: name.into(), request, expected, alone: true }
+        Case { suite: "commands".into(), name: name.into(), request, expected, in_lane: false, alone: true }
     };
     let kvm = format!("exec {}", shown(&programs.kvm_check));
     let mut cases = vec![command("kvm_runs_a_guest", User::Root, kvm, 0, &["40 + 2 = 42"])];
@@ -79,9 +98,16 @@ pub(crate) fn doctor(repo: &Repo, programs: &Programs, user: User) -> Result<Cas
         other => other.map_err(|source| Error::file(path, source))?,
     };
     let script = format!("exec {} doctor --json", shown(&programs.dayfly));
-    let request = Request { user, subgroup: None, limit: COMMAND_LIMIT, script };
+    let request = Request { user, limit: COMMAND_LIMIT, script };
     let expected = Expected::Doctor { snapshot };
-    Ok(Case { suite: "doctor".into(), name: "as_in_the_snapshot".into(), request, expected, alone: true })
+    Ok(Case {
+        suite: "doctor".into(),
+        name: "as_in_the_snapshot".into(),
+        request,
+        expected,
+        in_lane: false,
+        alone: true,
+    })
 }
 
 fn test_case(programs: &Programs, program: &TestProgram, test: &str, user: User) -> Case {
@@ -100,13 +126,34 @@ fn test_case(programs: &Programs, program: &TestProgram, test: &str, user: User)
         shown(&program.executable),
         quoted(test)
     );
-    let subgroup = (user == User::Ground).then_some(SUBGROUP);
-    let request = Request { user, subgroup, limit: TEST_LIMIT, script };
-    let expected = Expected::Test { may_skip: may_skip(user) };
+    let request = Request { user, limit: TEST_LIMIT, script };
+    let expected = Expected::Test;
     let alone = NAMES_OF_THE_LONELY.iter().any(|part| test.contains(part));
-    Case { suite: program.name.clone(), name: test.to_owned(), request, expected, alone }
+    Case {
+        suite: program.name.clone(),
+        name: test.to_owned(),
+        request,
+        expected,
+        in_lane: user == User::Ground,
+        alone,
+    }
 }
 
 fn shown(path: &Path) -> String {
     quoted(&path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_depends_on_neither_kernel_nor_user_is_left_out() {
+        assert!(belongs("dayfly-sandbox", "cgroup::v2::tests::a", User::Ground));
+        assert!(!belongs("dayfly-sandbox", "host::tests::a", User::Root));
+        assert!(belongs("dayfly-sandbox::jail", "pool::a", User::Ground));
+        assert!(belongs("dayfly-tests::it", "seccomp::a", User::Root));
+        assert!(!belongs("dayfly-tests::it", "seccomp::a", User::Ground));
+        assert!(belongs("dayfly-tests::it", "limits::a", User::Ground));
+    }
 }
