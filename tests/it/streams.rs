@@ -183,7 +183,8 @@ fn any_byte_passes() {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(&every).unwrap();
     let jail = Dayfly::new().plain().opt("--stdin", file.path());
-    assert!(jail.run(["cat"]).raw == every);
+    let run = jail.run(["cat"]);
+    assert!(run.raw == every, "{} bytes came with {}: {}", run.raw.len(), run.code, run.stderr);
     let run = Dayfly::new().opt("--stdin", file.path()).run(["cat"]);
     run.ended(End::Exit(0));
     assert!(run.stdout.contains('\0') && run.stdout.contains('\u{fffd}'), "{run:#?}");

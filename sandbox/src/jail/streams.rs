@@ -124,6 +124,16 @@ impl Input {
     }
 }
 
+/// Reads what is there; a signal does not count.
+fn read_ready(pipe: &OwnedFd, buffer: &mut [u8]) -> Result<usize, Errno> {
+    loop {
+        match nix::unistd::read(pipe, buffer) {
+            Err(Errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}
+
 /// Writes what fits; `None` when nobody will read any more.
 fn feed(pipe: &OwnedFd, bytes: &[u8]) -> Result<Option<usize>, SandboxError> {
     match nix::unistd::write(pipe, bytes.get(..CHUNK).unwrap_or(bytes)) {
@@ -195,6 +205,8 @@ pub(crate) enum Taken {
     Bytes(u64),
     /// Nothing at the moment.
     Nothing,
+    /// Nothing was asked for: the writer behind this outlet has to catch up first.
+    Behind,
     /// The end: nobody holds the other side any more.
     End,
 }
@@ -235,15 +247,15 @@ impl Outlet {
         if let Destination::Sink(sink) = &self.destination
             && !sink.has_room()
         {
-            return Ok(Taken::Nothing);
+            return Ok(Taken::Behind);
         }
-        let got = match nix::unistd::read(pipe, buffer) {
+        let got = match read_ready(pipe, buffer) {
             Ok(0) => {
                 self.pipe = None;
                 return Ok(Taken::End);
             }
             Ok(got) => got,
-            Err(Errno::EAGAIN | Errno::EINTR) => return Ok(Taken::Nothing),
+            Err(Errno::EAGAIN) => return Ok(Taken::Nothing),
             Err(errno) => return Err(SandboxError::system("read the job's output", errno)),
         };
         let passed = got.min(usize::try_from(allowed).unwrap_or(usize::MAX));
@@ -251,15 +263,13 @@ impl Outlet {
         Ok(Taken::Bytes(got as u64))
     }
 
-    /// Waits until a sink that is behind has room; false when nothing is behind.
-    pub(crate) fn wait_for_room(&self) -> Result<bool, SandboxError> {
-        let Destination::Sink(sink) = &self.destination else { return Ok(false) };
-        if self.pipe.is_none() || !sink.is_full() {
-            return Ok(false);
-        }
+    /// Waits until a sink that was behind may have room.
+    pub(crate) fn wait_for_room(&self) -> Result<(), SandboxError> {
+        let Destination::Sink(sink) = &self.destination else { return Ok(()) };
+        // Whoever found it full has reset the descriptor before, so that no wake-up is missed.
         let mut fds = [PollFd::new(sink.room(), PollFlags::POLLIN)];
         match poll(&mut fds, PollTimeout::NONE) {
-            Ok(_) | Err(Errno::EINTR) => Ok(true),
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
             Err(errno) => Err(SandboxError::system("wait for a writer", errno)),
         }
     }

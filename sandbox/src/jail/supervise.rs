@@ -277,17 +277,25 @@ impl<'a> Supervisor<'a> {
         }
     }
 
+    fn outlet(&mut self, source: Source) -> &mut Outlet {
+        if source == Source::Stdout { &mut self.watch.stdout } else { &mut self.watch.stderr }
+    }
+
     /// Reads once from an outlet; kills the command when it has written too much.
-    fn read_output(&mut self, source: Source) -> Result<bool, SandboxError> {
+    fn read_output(&mut self, source: Source) -> Result<Taken, SandboxError> {
         let limit = self.watch.limits.output;
         let allowed = streams::allowance(limit, self.output_bytes);
-        let outlet = if source == Source::Stdout { &mut self.watch.stdout } else { &mut self.watch.stderr };
-        let Taken::Bytes(count) = outlet.advance(&mut self.buffer, allowed)? else { return Ok(false) };
-        self.output_bytes += count;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let taken = self.outlet(source).advance(&mut buffer, allowed);
+        self.buffer = buffer;
+        let taken = taken?;
+        if let Taken::Bytes(count) = taken {
+            self.output_bytes += count;
+        }
         if self.output_bytes > limit.get() {
             self.kill(KillReason::Limit(Limit::Output))?;
         }
-        Ok(true)
+        Ok(taken)
     }
 
     /// Kills what is over a time limit and plans the next look.
@@ -368,12 +376,10 @@ impl<'a> Supervisor<'a> {
     fn drain(&mut self, source: Source) -> Result<(), SandboxError> {
         let before = self.output_bytes;
         while self.output_bytes - before < MOST_DRAINED {
-            if self.read_output(source)? {
-                continue;
-            }
-            let outlet = if source == Source::Stdout { &self.watch.stdout } else { &self.watch.stderr };
-            if !outlet.wait_for_room()? {
-                break;
+            match self.read_output(source)? {
+                Taken::Bytes(_) => {}
+                Taken::Behind => self.outlet(source).wait_for_room()?,
+                Taken::Nothing | Taken::End => break,
             }
         }
         Ok(())
