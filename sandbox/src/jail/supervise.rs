@@ -277,18 +277,12 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    fn outlet(&mut self, source: Source) -> &mut Outlet {
-        if source == Source::Stdout { &mut self.watch.stdout } else { &mut self.watch.stderr }
-    }
-
     /// Reads once from an outlet; kills the command when it has written too much.
     fn read_output(&mut self, source: Source) -> Result<Taken, SandboxError> {
         let limit = self.watch.limits.output;
         let allowed = streams::allowance(limit, self.output_bytes);
-        let mut buffer = std::mem::take(&mut self.buffer);
-        let taken = self.outlet(source).advance(&mut buffer, allowed);
-        self.buffer = buffer;
-        let taken = taken?;
+        let outlet = if source == Source::Stdout { &mut self.watch.stdout } else { &mut self.watch.stderr };
+        let taken = outlet.advance(&mut self.buffer, allowed)?;
         if let Taken::Bytes(count) = taken {
             self.output_bytes += count;
         }
@@ -378,7 +372,8 @@ impl<'a> Supervisor<'a> {
         while self.output_bytes - before < MOST_DRAINED {
             match self.read_output(source)? {
                 Taken::Bytes(_) => {}
-                Taken::Behind => self.outlet(source).wait_for_room()?,
+                Taken::Behind if source == Source::Stdout => self.watch.stdout.wait_for_room()?,
+                Taken::Behind => self.watch.stderr.wait_for_room()?,
                 Taken::Nothing | Taken::End => break,
             }
         }
