@@ -1,7 +1,5 @@
 //! The exit codes of `dayfly`: one table, the same in the help, in the manual and here.
 
-use dayfly_jobs::{Limit, StartFailure, Termination};
-
 use crate::error::CliError;
 
 /// The documented table, shown below `dayfly run --help`.
@@ -24,32 +22,6 @@ pub(crate) const CANCELLED: u8 = 120;
 /// What a program killed by SIGPIPE is seen with: 128 + 13.
 const READER_GONE: u8 = 141;
 
-/// The exit code for the end of a program.
-pub(crate) fn of_termination(termination: &Termination) -> u8 {
-    match termination {
-        Termination::Exited { code } => *code,
-        Termination::Signaled { signal } => 128_u8.saturating_add(signal.0),
-        Termination::LimitExceeded { limit } => of_limit(*limit),
-        Termination::ForbiddenSyscall { .. } => 121,
-        Termination::NotStarted { reason: StartFailure::NotFound } => 127,
-        Termination::NotStarted {
-            reason: StartFailure::NotExecutable | StartFailure::ArgumentsTooLong | StartFailure::BadWorkdir,
-        } => 126,
-        Termination::Cancelled => CANCELLED,
-    }
-}
-
-/// Processes, open files, stack and cpus refuse or slow the program instead of ending it; should a backend
-/// ever stop a job over one of them, it counts as a limit on a size or count.
-fn of_limit(limit: Limit) -> u8 {
-    match limit {
-        Limit::CpuTime | Limit::WallTime | Limit::IdleTime => 124,
-        Limit::Memory => 123,
-        Limit::Output | Limit::Disk | Limit::Inodes | Limit::FileSize => 122,
-        Limit::Processes | Limit::OpenFiles | Limit::Stack | Limit::Cpus => 122,
-    }
-}
-
 /// The exit code for an error of ours.
 pub(crate) fn of_error(error: &CliError) -> u8 {
     match error {
@@ -68,54 +40,12 @@ pub(crate) fn of_error(error: &CliError) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use dayfly_jobs::Signal;
-
     use super::*;
-
-    fn limit(limit: Limit) -> Termination {
-        Termination::LimitExceeded { limit }
-    }
-
-    fn not_started(reason: StartFailure) -> Termination {
-        Termination::NotStarted { reason }
-    }
 
     #[test]
     fn the_manual_has_the_table() {
         let manual = include_str!("../../docs/CONFIGURATION.md");
         assert!(manual.contains(TABLE), "copy TABLE to docs/CONFIGURATION.md");
-    }
-
-    #[test]
-    fn every_end_has_its_documented_code() {
-        for (termination, code) in [
-            (Termination::Exited { code: 0 }, 0),
-            (Termination::Exited { code: 7 }, 7),
-            (Termination::Exited { code: 255 }, 255),
-            (Termination::Signaled { signal: Signal(9) }, 137),
-            (Termination::Signaled { signal: Signal(11) }, 139),
-            (Termination::Signaled { signal: Signal(64) }, 192),
-            (limit(Limit::CpuTime), 124),
-            (limit(Limit::WallTime), 124),
-            (limit(Limit::IdleTime), 124),
-            (limit(Limit::Memory), 123),
-            (limit(Limit::Output), 122),
-            (limit(Limit::Disk), 122),
-            (limit(Limit::Inodes), 122),
-            (limit(Limit::FileSize), 122),
-            (limit(Limit::Processes), 122),
-            (limit(Limit::OpenFiles), 122),
-            (limit(Limit::Stack), 122),
-            (limit(Limit::Cpus), 122),
-            (Termination::ForbiddenSyscall { syscall: "ptrace".into() }, 121),
-            (Termination::Cancelled, 120),
-            (not_started(StartFailure::NotExecutable), 126),
-            (not_started(StartFailure::ArgumentsTooLong), 126),
-            (not_started(StartFailure::BadWorkdir), 126),
-            (not_started(StartFailure::NotFound), 127),
-        ] {
-            assert_eq!(of_termination(&termination), code, "{termination:?}");
-        }
     }
 
     #[test]

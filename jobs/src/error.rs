@@ -38,3 +38,18 @@ pub enum UnitError {
         allowed: &'static str,
     },
 }
+
+/// A name or an id that cannot be one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{text}' is not the name of a {what}; expected {expected}")]
+pub struct IdError {
+    what: &'static str,
+    text: String,
+    expected: &'static str,
+}
+
+impl IdError {
+    pub(crate) fn new(what: &'static str, text: &str, expected: &'static str) -> Self {
+        Self { what, text: text.chars().take(80).collect(), expected }
+    }
+}

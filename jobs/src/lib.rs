@@ -5,13 +5,27 @@
 #![forbid(unsafe_code)]
 
 mod error;
+mod ids;
 mod limits;
 mod outcome;
 mod report;
+mod result;
+mod spec;
+pub mod state;
 mod units;
+pub mod wire;
 
-pub use error::UnitError;
+pub use error::{IdError, UnitError};
+pub use ids::{
+    Attempt, Digest, JobId, Label, LeaseId, QueueName, SecretName, TenantName, Timestamp, WorkerName,
+};
 pub use limits::{CpuSet, Cpus, Limit, Limits};
 pub use outcome::{Enforcement, Outcome, Output, Receipt, Signal, StartFailure, Termination, Timings, Usage};
 pub use report::{Check, HostReport, Standing};
+pub use result::{Artifact, JobResult, LogEnd, OutputFile, StepResult, Verdict};
+pub use spec::{
+    Action, ArchiveKind, BackendKind, Collect, Input, InputSource, JobSpec, NetworkRequest, Report, Retry,
+    RootRequest, SandboxRequest, SecretUse, Shell, Step, StepInput, Timeouts,
+};
+pub use state::State;
 pub use units::{Bytes, CpuTime, WallTime};

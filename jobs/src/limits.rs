@@ -115,6 +115,19 @@ impl Limit {
     }
 }
 
+impl Limit {
+    /// Processes, open files, stack and cpus refuse or slow a program instead of ending it; should a sandbox ever
+    /// stop a job over one of them, it counts as a limit on a size or count.
+    pub(crate) const fn exit_code(self) -> u8 {
+        match self {
+            Self::CpuTime | Self::WallTime | Self::IdleTime => 124,
+            Self::Memory => 123,
+            Self::Output | Self::Disk | Self::Inodes | Self::FileSize => 122,
+            Self::Processes | Self::OpenFiles | Self::Stack | Self::Cpus => 122,
+        }
+    }
+}
+
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -62,6 +62,26 @@ pub enum Termination {
     Cancelled,
 }
 
+impl Termination {
+    /// The exit code that tells this end to a shell: the program's own; 128 + n for signal n; 124 for a limit on
+    /// time, 123 on memory, 122 on size or count; 121 for a forbidden call; 120 for a cancel; 127 and 126 when it
+    /// could not start.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Exited { code } => *code,
+            Self::Signaled { signal } => 128_u8.saturating_add(signal.0),
+            Self::LimitExceeded { limit } => limit.exit_code(),
+            Self::ForbiddenSyscall { .. } => 121,
+            Self::NotStarted { reason: StartFailure::NotFound } => 127,
+            Self::NotStarted {
+                reason:
+                    StartFailure::NotExecutable | StartFailure::ArgumentsTooLong | StartFailure::BadWorkdir,
+            } => 126,
+            Self::Cancelled => 120,
+        }
+    }
+}
+
 /// Why a program could not be executed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -213,6 +233,40 @@ mod tests {
         ] {
             assert_eq!(serde_json::to_string(&termination).ok().as_deref(), Some(json));
             assert_eq!(serde_json::from_str::<Termination>(json).ok(), Some(termination));
+        }
+    }
+
+    #[test]
+    fn every_end_has_its_documented_code() {
+        let limit = |limit| Termination::LimitExceeded { limit };
+        let not_started = |reason| Termination::NotStarted { reason };
+        for (termination, code) in [
+            (Termination::Exited { code: 0 }, 0),
+            (Termination::Exited { code: 7 }, 7),
+            (Termination::Exited { code: 255 }, 255),
+            (Termination::Signaled { signal: Signal(9) }, 137),
+            (Termination::Signaled { signal: Signal(11) }, 139),
+            (Termination::Signaled { signal: Signal(64) }, 192),
+            (limit(Limit::CpuTime), 124),
+            (limit(Limit::WallTime), 124),
+            (limit(Limit::IdleTime), 124),
+            (limit(Limit::Memory), 123),
+            (limit(Limit::Output), 122),
+            (limit(Limit::Disk), 122),
+            (limit(Limit::Inodes), 122),
+            (limit(Limit::FileSize), 122),
+            (limit(Limit::Processes), 122),
+            (limit(Limit::OpenFiles), 122),
+            (limit(Limit::Stack), 122),
+            (limit(Limit::Cpus), 122),
+            (Termination::ForbiddenSyscall { syscall: "ptrace".into() }, 121),
+            (Termination::Cancelled, 120),
+            (not_started(StartFailure::NotExecutable), 126),
+            (not_started(StartFailure::ArgumentsTooLong), 126),
+            (not_started(StartFailure::BadWorkdir), 126),
+            (not_started(StartFailure::NotFound), 127),
+        ] {
+            assert_eq!(termination.exit_code(), code, "{termination:?}");
         }
     }
 }

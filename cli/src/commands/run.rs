@@ -7,7 +7,6 @@ use crate::args::{Global, RunArgs};
 use crate::config;
 use crate::engine::{self, Streams};
 use crate::error::CliError;
-use crate::exit;
 use crate::input;
 use crate::output::sink::SharedSink;
 use crate::output::{Out, Stream, human, json, plan};
@@ -50,7 +49,7 @@ fn captured(args: &RunArgs, request: &Request, out: &Out) -> Result<u8, CliError
     signals::watch(cancel.clone())?;
     let outcome = engine::run(request, Streams { stdin, stdout: kept.clone(), stderr: kept }, &cancel)?;
     out.json(&json::Report::of(&outcome))?;
-    Ok(exit::of_termination(&outcome.termination))
+    Ok(outcome.termination.exit_code())
 }
 
 /// The program's output on our own streams as it comes; what ended it, if it was not itself, after that.
@@ -68,7 +67,7 @@ fn streamed(args: &RunArgs, request: &Request, global: &Global, out: &Out) -> Re
     let outcome = outcome?;
     finished.into_iter().collect::<Result<(), _>>()?;
     out.note(&remark.unwrap_or_default())?;
-    Ok(exit::of_termination(&outcome.termination))
+    Ok(outcome.termination.exit_code())
 }
 
 fn remark(outcome: &Outcome, request: &Request, signal: Option<&str>, global: &Global) -> Option<String> {

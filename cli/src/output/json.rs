@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use crate::config::Entry;
 use crate::error::CliError;
-use crate::exit;
 use crate::request::{LimitOrigin, Request};
 
 /// What `dayfly run --json` prints.
@@ -33,7 +32,7 @@ impl<'a> Report<'a> {
     /// Of one outcome.
     pub(crate) fn of(outcome: &'a Outcome) -> Self {
         Self {
-            exit_code: exit::of_termination(&outcome.termination),
+            exit_code: outcome.termination.exit_code(),
             termination: &outcome.termination,
             usage: &outcome.usage,
             limits: &outcome.limits,

@@ -22,20 +22,23 @@ enum Outside {
     Only(&'static [&'static str]),
 }
 
+const ALL: &[&str] =
+    &["dayfly-jobs", "dayfly-policies", "dayfly-sandbox", "dayfly-scheduler", "dayfly-worker"];
+
+const PURE: &[&str] = &["schemars", "serde", "serde-saphyr", "serde_json", "thiserror", "toml"];
+
 const LAYERS: &[Layer] = &[
-    Layer { name: "dayfly-jobs", inside: &[], outside: Outside::Only(&["serde", "thiserror"]) },
+    Layer { name: "dayfly-jobs", inside: &[], outside: Outside::Only(PURE) },
     Layer { name: "dayfly-policies", inside: &["dayfly-jobs"], outside: Outside::Any },
     Layer { name: "dayfly-sandbox", inside: &["dayfly-jobs", "dayfly-policies"], outside: Outside::Any },
     Layer {
-        name: "dayfly",
+        name: "dayfly-worker",
         inside: &["dayfly-jobs", "dayfly-policies", "dayfly-sandbox"],
         outside: Outside::Any,
     },
-    Layer {
-        name: "dayfly-tests",
-        inside: &["dayfly-jobs", "dayfly-policies", "dayfly-sandbox"],
-        outside: Outside::Any,
-    },
+    Layer { name: "dayfly-scheduler", inside: &["dayfly-jobs"], outside: Outside::Any },
+    Layer { name: "dayfly", inside: ALL, outside: Outside::Any },
+    Layer { name: "dayfly-tests", inside: ALL, outside: Outside::Any },
     Layer {
         name: "xtask",
         inside: &[],

@@ -1,0 +1,160 @@
+//! Jobs as clients see them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Attempt, JobId, JobResult, JobSpec, QueueName, State, TenantName, Timestamp, WorkerName};
+
+/// The answer to a submit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Submitted {
+    /// The job.
+    pub id: JobId,
+    /// Whether it is new; false when the same `Idempotency-Key` was seen before.
+    pub created: bool,
+}
+
+/// A job in a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobSummary {
+    /// The job.
+    pub id: JobId,
+    /// Its name.
+    pub name: String,
+    /// Whose it is.
+    pub tenant: TenantName,
+    /// Where it waits or waited.
+    pub queue: QueueName,
+    /// Its priority.
+    pub priority: i8,
+    /// Where it stands.
+    pub state: State,
+    /// The latest attempt; 0 before the first.
+    pub attempt: Attempt,
+    /// Attempts that were lost or failed.
+    pub strikes: u32,
+    /// Whether it is to be cancelled.
+    pub cancel: bool,
+    /// Who runs it or ran it last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<WorkerName>,
+    /// Why it ended without a verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The exit code `dayfly submit --watch` ends with, once it has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<u8>,
+    /// When it was submitted.
+    pub submitted_ms: Timestamp,
+    /// When the latest attempt was leased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leased_ms: Option<Timestamp>,
+    /// When its first step began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_ms: Option<Timestamp>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_ms: Option<Timestamp>,
+    /// The job it is another try of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<JobId>,
+}
+
+/// One job in full.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobDetail {
+    /// What a listing shows.
+    #[serde(flatten)]
+    pub summary: JobSummary,
+    /// What was submitted, with everything that was left out filled in.
+    pub spec: JobSpec,
+    /// What became of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<JobResult>,
+}
+
+/// One page of a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// To be given as `cursor` for the next one; none on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// Something that happened to a job. The list of them is complete and never changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobEvent {
+    /// Its place, from 1, without gaps within a job.
+    pub seq: u64,
+    /// When.
+    pub at_ms: Timestamp,
+    /// In which attempt; 0 before the first.
+    pub attempt: Attempt,
+    /// What.
+    #[serde(flatten)]
+    pub what: Happened,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Happened {
+    /// It was accepted.
+    Submitted,
+    /// A worker took it.
+    Leased {
+        /// Who.
+        worker: WorkerName,
+    },
+    /// A step began.
+    StepStarted {
+        /// Its place among the steps, from 0.
+        step: usize,
+        /// Where its output begins in the log.
+        log_start: u64,
+    },
+    /// A step ended.
+    StepEnded {
+        /// Its place among the steps, from 0.
+        step: usize,
+        /// Its result.
+        result: Box<crate::StepResult>,
+    },
+    /// Its worker gave it back.
+    HandedBack {
+        /// Who.
+        worker: WorkerName,
+    },
+    /// Its worker could not run it.
+    Failed {
+        /// Who.
+        worker: WorkerName,
+        /// Why.
+        error: String,
+    },
+    /// Its worker was not heard of in time.
+    Lost {
+        /// Who.
+        worker: WorkerName,
+    },
+    /// A word of a worker that had lost its lease was refused.
+    Refused {
+        /// The attempt it spoke for.
+        attempt: Attempt,
+        /// Who.
+        worker: WorkerName,
+        /// What it wanted.
+        what: String,
+    },
+    /// Its owner wants it ended.
+    CancelRequested,
+    /// It has ended.
+    Ended {
+        /// How.
+        state: State,
+        /// Why, where there is no verdict.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+}
