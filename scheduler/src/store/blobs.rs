@@ -1,0 +1,35 @@
+//! Blobs: what is known of the files that are kept by their SHA-256. The files themselves are the caller's.
+
+use async_trait::async_trait;
+use dayfly_jobs::{Bytes, Digest, TenantName, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Scope, StoreError};
+
+/// The blobs of a scheduler.
+#[async_trait]
+pub trait Blobs {
+    /// Notes that a tenant has a blob, whose file is in place and synced. Adding it again makes it younger.
+    async fn add_blob(
+        &self,
+        tenant: &TenantName,
+        digest: Digest,
+        size: Bytes,
+        now: Timestamp,
+    ) -> Result<(), StoreError>;
+
+    /// A blob, if it exists and someone in `scope` has it. Knowing a digest is not having the blob.
+    async fn blob(&self, scope: &Scope, digest: Digest) -> Result<Option<BlobInfo>, StoreError>;
+}
+
+/// What is known of a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlobInfo {
+    /// Its content.
+    pub digest: Digest,
+    /// Its size.
+    #[serde(rename = "size_bytes")]
+    pub size: Bytes,
+    /// When it was added or named by a job last.
+    pub used_ms: Timestamp,
+}
