@@ -1,23 +1,39 @@
-//! Tokens and secrets as administrators see them.
+//! Tokens, secrets and blobs as clients see them.
 
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{SecretName, TenantName, Timestamp};
+use crate::{Bytes, Digest, SecretName, TenantName, Timestamp};
 
-/// What the bearer of a token may do. None implies another, but `admin` implies all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+/// What is known of a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TokenInfo {
+    /// For people; unique.
+    pub name: String,
+    /// Whose jobs it is about.
+    pub tenant: TenantName,
+    /// What it permits.
+    pub permits: BTreeSet<Permission>,
+    /// When it was made.
+    pub created_ms: Timestamp,
+    /// When it becomes invalid; never without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_ms: Option<Timestamp>,
+}
+
+/// What a token permits. Workers have tokens of their own, given when they register.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
-    /// Submit jobs and upload blobs.
+    /// To submit jobs of its tenant and to upload what they need.
     Submit,
-    /// See jobs, logs and artifacts.
+    /// To see jobs of its tenant.
     Read,
-    /// Cancel jobs.
+    /// To end jobs of its tenant.
     Cancel,
-    /// Join as a worker.
+    /// To register workers.
     Worker,
     /// Everything, for every tenant.
     Admin,
@@ -40,33 +56,15 @@ impl Permission {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
-    /// What it is for; for people.
+    /// For people; unique. 1 to 64 of a-z, A-Z, 0-9, '.', '_' and '-'.
     pub name: String,
-    /// Whose jobs it is good for.
+    /// Whose jobs it is about.
     pub tenant: TenantName,
-    /// What it allows.
-    pub permissions: BTreeSet<Permission>,
+    /// What it permits.
+    pub permits: BTreeSet<Permission>,
     /// How long it is good for; for ever when not said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lasts_ms: Option<u64>,
-}
-
-/// A token in a listing: everything but the token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct TokenInfo {
-    /// Its number, to revoke it by: the first 16 hexadecimal digits of its SHA-256.
-    pub id: String,
-    /// What it is for.
-    pub name: String,
-    /// Whose jobs it is good for.
-    pub tenant: TenantName,
-    /// What it allows.
-    pub permissions: BTreeSet<Permission>,
-    /// When it was made.
-    pub created_ms: Timestamp,
-    /// When it stops to be good.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_ms: Option<Timestamp>,
 }
 
 /// A new token. This is the only time it is shown.
@@ -79,11 +77,30 @@ pub struct TokenCreated {
     pub info: TokenInfo,
 }
 
-/// The name of a secret and when it was put. The value never comes out again.
+/// The key that a tenant's webhooks are signed with. This is the only time it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WebhookKey {
+    /// `whsec_` and the key in base64, as the Standard Webhooks specification has it.
+    pub key: String,
+}
+
+/// What may be said of a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SecretInfo {
     /// Its name.
     pub name: SecretName,
-    /// When it was put.
-    pub updated_ms: Timestamp,
+    /// When it was set last.
+    pub set_ms: Timestamp,
+}
+
+/// What is known of a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BlobInfo {
+    /// Its content.
+    pub digest: Digest,
+    /// Its size.
+    #[serde(rename = "size_bytes")]
+    pub size: Bytes,
+    /// When it was added or named by a job last.
+    pub used_ms: Timestamp,
 }

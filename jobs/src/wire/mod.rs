@@ -3,9 +3,13 @@
 mod access;
 mod jobs;
 mod problem;
+mod reports;
+mod shares;
 mod workers;
 
 pub use access::*;
 pub use jobs::*;
 pub use problem::Problem;
+pub use reports::*;
+pub use shares::*;
 pub use workers::*;
