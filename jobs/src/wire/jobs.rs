@@ -158,3 +158,17 @@ pub enum Happened {
         reason: Option<String>,
     },
 }
+
+/// A piece of a log that is followed, as one server-sent event. The event's id is the place after the piece, and
+/// what `Last-Event-ID` resumes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct LogEvent {
+    /// Where it begins in the log.
+    pub offset: u64,
+    /// The bytes, if they are UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The bytes in base64, if not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base64: Option<String>,
+}

@@ -1,7 +1,7 @@
 //! When a delivery is tried again. Pure: the jitter is an argument.
 
 /// Milliseconds from one attempt to the next: ten attempts in four days.
-pub(super) const SCHEDULE_MS: &[u64] = &[
+pub(crate) const SCHEDULE_MS: &[u64] = &[
     5_000,
     5 * MINUTE,
     30 * MINUTE,

@@ -11,5 +11,6 @@ mod signature;
 
 pub use address::Network;
 pub(crate) use address::Rules;
+pub(crate) use backoff::SCHEDULE_MS;
 pub(crate) use sender::Sender;
 pub(crate) use signature::Key;
