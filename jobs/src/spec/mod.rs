@@ -1,14 +1,33 @@
 //! A job as its owner wrote it: what to run, with what, under which limits.
 //!
 //! [`JobSpec::parse`] is the only way in: a value of these types has been checked. Paths are relative to the
-//! workspace, with no `..` and no leading `/`.
+//! workspace, with no `..` and no leading `/`. There are two formats, and they never mix: what people write
+//! (`written`: units as text, most of it optional), and what these types derive, which is everything spelled out
+//! in numbers, for stores and workers that got it from a scheduler they trust.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Bytes, Digest, Label, Limits, QueueName, SecretName, WallTime};
+
+mod check;
+mod error;
+mod fault;
+mod notation;
+mod parse;
+mod print;
+#[cfg(test)]
+mod tests;
+mod text;
+mod written;
+
+pub use error::{Place, SpecError};
+use notation::Written;
+pub use parse::Setting;
+pub use text::Format;
 
 /// A job. Steps run one after another in one sandbox and share its workspace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +89,7 @@ pub struct SandboxRequest {
 }
 
 /// How a job is kept apart from its host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BackendKind {
     /// Namespaces, control groups, system call filter.
@@ -78,7 +97,7 @@ pub enum BackendKind {
 }
 
 /// What is at `/` in the sandbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RootRequest {
     /// The worker's own `/usr`, read-only.
@@ -86,7 +105,7 @@ pub enum RootRequest {
 }
 
 /// What network a job has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NetworkRequest {
     /// None at all.
@@ -124,7 +143,7 @@ pub enum InputSource {
 }
 
 /// Kinds of archives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ArchiveKind {
     /// A tar file.
@@ -176,7 +195,7 @@ pub enum Action {
 }
 
 /// Who reads a script.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Shell {
     /// `sh -e`
