@@ -4,4 +4,5 @@
 //! had happened: what it answered is committed, what it did not answer may or may not be.
 #![forbid(unsafe_code)]
 
+pub mod dispatch;
 pub mod store;
