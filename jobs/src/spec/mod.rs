@@ -1,9 +1,9 @@
 //! A job as its owner wrote it: what to run, with what, under which limits.
 //!
 //! [`JobSpec::parse`] is the only way in: a value of these types has been checked. Paths are relative to the
-//! workspace, with no `..` and no leading `/`.
-
-mod demand;
+//! workspace, with no `..` and no leading `/`. There are two formats, and they never mix: what people write
+//! (`written`: units as text, most of it optional), and what these types derive, which is everything spelled out
+//! in numbers, for stores and workers that got it from a scheduler they trust.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -11,6 +11,23 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use crate::{Bytes, Digest, Label, Limits, QueueName, SecretName, WallTime};
+
+mod check;
+mod demand;
+mod error;
+mod fault;
+mod notation;
+mod parse;
+mod print;
+#[cfg(test)]
+mod tests;
+mod text;
+mod written;
+
+pub use error::{Place, SpecError};
+use notation::Written;
+pub use parse::Setting;
+pub use text::Format;
 
 /// A job. Steps run one after another in one sandbox and share its workspace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
