@@ -58,10 +58,7 @@ impl Config {
             lease_ms: 15_000,
             renew_ms: 5_000,
             retention: Retention::default(),
-            webhooks: Webhooks {
-                allow: Vec::new(),
-                schedule_ms: crate::reports::SCHEDULE_MS.to_vec(),
-            },
+            webhooks: Webhooks { allow: Vec::new(), schedule_ms: crate::reports::SCHEDULE_MS.to_vec() },
             http: Http {
                 connections: 4096,
                 calls_per_second: 2000,

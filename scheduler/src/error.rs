@@ -17,7 +17,9 @@ pub enum SchedulerError {
         source: std::io::Error,
     },
     /// The key file is not one.
-    #[error("{path} is no key of Dayfly: {problem}; secrets that were put before can only be read with the old key")]
+    #[error(
+        "{path} is no key of Dayfly: {problem}; secrets that were put before can only be read with the old key"
+    )]
     Key {
         /// Which file.
         path: PathBuf,

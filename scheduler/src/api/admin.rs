@@ -15,7 +15,7 @@ use crate::secrets::purpose;
 /// List tenants.
 #[utoipa::path(get, path = "/v1/tenants", tag = "administration",
     responses((status = 200, description = "All of them", body = ref("#/components/schemas/PageOfTenants"))))]
-pub(super) async fn tenants(MayAll(_): MayAll, State(app): State<App>) -> Answered<Page<Tenant>> {
+pub(super) async fn tenants(_: MayAll, State(app): State<App>) -> Answered<Page<Tenant>> {
     ok(Page { items: app.store.tenants().await?, next: None })
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Share {
     params(("name" = String, Path, description = "The tenant")), request_body = ref("#/components/schemas/Share"),
     responses((status = 200, description = "As it is now", body = ref("#/components/schemas/Tenant"))))]
 pub(super) async fn set_tenant(
-    MayAll(_): MayAll,
+    _: MayAll,
     State(app): State<App>,
     At(name): At<TenantName>,
     Json(share): Json<Share>,
@@ -51,7 +51,7 @@ pub(super) async fn set_tenant(
 /// List queues.
 #[utoipa::path(get, path = "/v1/queues", tag = "administration",
     responses((status = 200, description = "All of them", body = ref("#/components/schemas/PageOfQueues"))))]
-pub(super) async fn queues(MayAll(_): MayAll, State(app): State<App>) -> Answered<Page<Queue>> {
+pub(super) async fn queues(_: MayAll, State(app): State<App>) -> Answered<Page<Queue>> {
     ok(Page { items: app.store.queues().await?, next: None })
 }
 
@@ -60,7 +60,7 @@ pub(super) async fn queues(MayAll(_): MayAll, State(app): State<App>) -> Answere
     params(("name" = String, Path, description = "The queue")), request_body = ref("#/components/schemas/Caps"),
     responses((status = 200, description = "As it is now", body = ref("#/components/schemas/Queue"))))]
 pub(super) async fn set_queue(
-    MayAll(_): MayAll,
+    _: MayAll,
     State(app): State<App>,
     At(name): At<QueueName>,
     Json(caps): Json<Caps>,
@@ -76,7 +76,7 @@ pub(super) async fn set_queue(
     request_body = ref("#/components/schemas/TokenRequest"),
     responses((status = 201, description = "The token", body = ref("#/components/schemas/TokenCreated"))))]
 pub(super) async fn add_token(
-    MayAll(_): MayAll,
+    _: MayAll,
     State(app): State<App>,
     Json(request): Json<TokenRequest>,
 ) -> Answered<TokenCreated> {
@@ -95,7 +95,7 @@ pub(super) async fn add_token(
 /// List tokens, without the tokens themselves.
 #[utoipa::path(get, path = "/v1/tokens", tag = "administration",
     responses((status = 200, description = "All of them", body = ref("#/components/schemas/PageOfTokens"))))]
-pub(super) async fn tokens(MayAll(_): MayAll, State(app): State<App>) -> Answered<Page<TokenInfo>> {
+pub(super) async fn tokens(_: MayAll, State(app): State<App>) -> Answered<Page<TokenInfo>> {
     ok(Page { items: app.store.tokens().await?, next: None })
 }
 
@@ -104,7 +104,7 @@ pub(super) async fn tokens(MayAll(_): MayAll, State(app): State<App>) -> Answere
     params(("name" = String, Path, description = "The name of the token")),
     responses((status = 204, description = "It is good for nothing any more")))]
 pub(super) async fn remove_token(
-    MayAll(_): MayAll,
+    _: MayAll,
     State(app): State<App>,
     At(name): At<String>,
 ) -> Result<StatusCode, Problem> {
@@ -115,7 +115,10 @@ pub(super) async fn remove_token(
 /// List the names of the tenant's secrets. Their values never come out.
 #[utoipa::path(get, path = "/v1/secrets", tag = "secrets",
     responses((status = 200, description = "All of them", body = ref("#/components/schemas/PageOfSecrets"))))]
-pub(super) async fn secrets(MaySubmit(token): MaySubmit, State(app): State<App>) -> Answered<Page<SecretInfo>> {
+pub(super) async fn secrets(
+    MaySubmit(token): MaySubmit,
+    State(app): State<App>,
+) -> Answered<Page<SecretInfo>> {
     ok(Page { items: app.store.secrets(&token.tenant).await?, next: None })
 }
 
@@ -151,7 +154,8 @@ pub(super) async fn set_secret(
     if value.0.is_empty() || value.0.len() > 48 << 10 {
         return Err(Problem::bad("a secret has 1 byte to 48 KiB"));
     }
-    let sealed = app.vault.seal(&purpose(&token.tenant, &name), value.0.as_bytes()).map_err(Problem::internal)?;
+    let sealed =
+        app.vault.seal(&purpose(&token.tenant, &name), value.0.as_bytes()).map_err(Problem::internal)?;
     app.store.set_secret(&token.tenant, &name, sealed, app.clock.now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

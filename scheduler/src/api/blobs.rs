@@ -61,12 +61,17 @@ async fn owner(app: &App, caller: &Caller, lease: Option<LeaseId>) -> Result<Ten
         return caller.needs(Permission::Submit).map(|token| token.tenant.clone());
     };
     let lease = lease.ok_or_else(|| {
-        Problem::bad("a worker must say for which job it uploads").fix("add ?lease=JOB.ATTEMPT to the address")
+        Problem::bad("a worker must say for which job it uploads")
+            .fix("add ?lease=JOB.ATTEMPT to the address")
     })?;
-    let job = app.store.job(&Scope::All, lease.job).await?.ok_or_else(|| Problem::unknown("job", lease.job))?;
+    let job =
+        app.store.job(&Scope::All, lease.job).await?.ok_or_else(|| Problem::unknown("job", lease.job))?;
     let own = job.summary.worker.as_ref() == Some(worker);
     if !own || job.summary.attempt != lease.attempt || job.summary.state.is_end() {
-        return Err(Problem::new(Kind::StaleAttempt, format!("worker {worker} does not hold the lease {lease}")));
+        return Err(Problem::new(
+            Kind::StaleAttempt,
+            format!("worker {worker} does not hold the lease {lease}"),
+        ));
     }
     Ok(job.summary.tenant)
 }
@@ -103,7 +108,11 @@ fn is_full(error: &std::io::Error) -> bool {
 #[utoipa::path(get, path = "/v1/blobs/{sha256}", tag = "blobs",
     params(("sha256" = String, Path, description = "64 hexadecimal digits")),
     responses((status = 200, description = "The content", body = String, content_type = "application/octet-stream")))]
-pub(super) async fn get(caller: Caller, State(app): State<App>, At(digest): At<Digest>) -> Result<Response, Problem> {
+pub(super) async fn get(
+    caller: Caller,
+    State(app): State<App>,
+    At(digest): At<Digest>,
+) -> Result<Response, Problem> {
     let scope = match &caller.who {
         Who::Worker(_) => Scope::All,
         Who::Client(token) => readable(&caller, token)?,
@@ -121,7 +130,12 @@ fn readable(caller: &Caller, token: &dayfly_jobs::wire::TokenInfo) -> Result<Sco
 }
 
 /// The content of a blob that the caller may see.
-pub(super) async fn content(app: &App, digest: Digest, size: Bytes, name: Option<&str>) -> Result<Response, Problem> {
+pub(super) async fn content(
+    app: &App,
+    digest: Digest,
+    size: Bytes,
+    name: Option<&str>,
+) -> Result<Response, Problem> {
     let file = app.blobs.read(digest).await.map_err(|_| Problem::unknown("blob", digest))?;
     let pieces = unfold(Some((file, vec![0; PIECE])), |state| async move {
         let (mut file, mut buffer) = state?;
@@ -146,7 +160,8 @@ pub(super) async fn content(app: &App, digest: Digest, size: Bytes, name: Option
 /// To be saved, under a name without anything that a header or a file system could take for something else.
 fn attachment(name: Option<&str>) -> HeaderValue {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ' ');
-    let name: Option<String> = name.map(|name| name.chars().map(|c| if plain(c) { c } else { '_' }).collect());
+    let name: Option<String> =
+        name.map(|name| name.chars().map(|c| if plain(c) { c } else { '_' }).collect());
     let named = name.filter(|name| !name.is_empty()).map(|name| format!("attachment; filename=\"{name}\""));
     named.and_then(|value| value.parse().ok()).unwrap_or(HeaderValue::from_static("attachment"))
 }

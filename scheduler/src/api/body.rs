@@ -59,7 +59,8 @@ pub(super) fn media_type(headers: &HeaderMap) -> String {
 }
 
 pub(super) fn wrong_type(given: &str, wanted: &str) -> Problem {
-    let given = if given.is_empty() { "no Content-Type was sent".to_owned() } else { format!("it is '{given}'") };
+    let given =
+        if given.is_empty() { "no Content-Type was sent".to_owned() } else { format!("it is '{given}'") };
     Problem::new(Kind::UnsupportedType, given).fix(format!("send Content-Type: {wanted}"))
 }
 

@@ -33,7 +33,7 @@ impl FromRequestParts<App> for Caller {
         let hash = token.ok_or_else(|| refuse("the header Authorization holds no token of Dayfly"))?.hash();
         app.rates.take(&hash, now).map_err(too_many)?;
         let who = app.who(&hash).await?.ok_or_else(|| refuse("the token is not known, or has ended"))?;
-        Ok(Self { hash, who })
+        Ok(Self { who })
     }
 }
 
@@ -43,16 +43,16 @@ fn too_many(wait: Duration) -> Problem {
 }
 
 macro_rules! permitted {
-    ($($(#[$doc:meta])* $name:ident $permission:ident;)*) => { $(
+    ($($(#[$doc:meta])* $name:ident $permission:ident $token:ident => $made:expr, $($field:ty)?;)*) => { $(
         $(#[$doc])*
-        pub(super) struct $name(pub(super) TokenInfo);
+        pub(super) struct $name$((pub(super) $field))?;
 
         impl FromRequestParts<App> for $name {
             type Rejection = Problem;
 
             async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
                 let caller = Caller::from_request_parts(parts, app).await?;
-                caller.needs(Permission::$permission).cloned().map(Self)
+                caller.needs(Permission::$permission).map(|$token| $made)
             }
         }
     )* };
@@ -60,15 +60,15 @@ macro_rules! permitted {
 
 permitted! {
     /// Somebody who may submit.
-    MaySubmit Submit;
+    MaySubmit Submit token => Self(token.clone()), TokenInfo;
     /// Somebody who may read.
-    MayRead Read;
+    MayRead Read token => Self(token.clone()), TokenInfo;
     /// Somebody who may cancel.
-    MayCancel Cancel;
+    MayCancel Cancel token => Self(token.clone()), TokenInfo;
     /// Somebody who may join as a worker.
-    MayJoin Worker;
+    MayJoin Worker _token => Self, ;
     /// Somebody who may do everything.
-    MayAll Admin;
+    MayAll Admin _token => Self, ;
 }
 
 /// A worker, with the token it got when it registered.
@@ -80,8 +80,10 @@ impl FromRequestParts<App> for FromWorker {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         match Caller::from_request_parts(parts, app).await?.who {
             Who::Worker(name) => app.seat(&name).await.map(Self),
-            Who::Client(_) => Err(Problem::new(Kind::Forbidden, "this call is for workers that have registered")
-                .fix("register first: POST /v1/workers answers with the worker's own token")),
+            Who::Client(_) => {
+                Err(Problem::new(Kind::Forbidden, "this call is for workers that have registered")
+                    .fix("register first: POST /v1/workers answers with the worker's own token"))
+            }
         }
     }
 }

@@ -84,7 +84,11 @@ pub(super) async fn find(app: &App, token: &TokenInfo, id: JobId) -> Result<JobD
 /// One job, with what was submitted and what became of it.
 #[utoipa::path(get, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path, description = "The job")),
     responses((status = 200, description = "The job", body = ref("#/components/schemas/JobDetail"))))]
-pub(super) async fn get(MayRead(token): MayRead, State(app): State<App>, At(id): At<JobId>) -> Answered<JobDetail> {
+pub(super) async fn get(
+    MayRead(token): MayRead,
+    State(app): State<App>,
+    At(id): At<JobId>,
+) -> Answered<JobDetail> {
     ok(find(&app, &token, id).await?)
 }
 

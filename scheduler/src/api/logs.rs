@@ -112,7 +112,9 @@ fn answer(app: App, job: JobId, span: Span, length: u64, open: bool) -> Response
             return None;
         }
         match app.store.read_log(job, at, most).await {
-            Ok(part) if part.bytes.is_empty() => Some((Err("the log was replaced".to_owned()), (app, span.end))),
+            Ok(part) if part.bytes.is_empty() => {
+                Some((Err("the log was replaced".to_owned()), (app, span.end)))
+            }
             Ok(part) => {
                 let next = at + u64::try_from(part.bytes.len()).unwrap_or(u64::MAX);
                 Some((Ok(Bytes::from(part.bytes)), (app, next)))

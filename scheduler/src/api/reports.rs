@@ -18,7 +18,8 @@ use crate::service::Caller;
     responses((status = 201, description = "The key", body = ref("#/components/schemas/WebhookKey"))))]
 pub(super) async fn make_key(MaySubmit(token): MaySubmit, State(app): State<App>) -> Answered<WebhookKey> {
     let key = Key::generate().map_err(Problem::internal)?;
-    let sealed = app.vault.seal(&webhook_purpose(&token.tenant), key.as_bytes()).map_err(Problem::internal)?;
+    let sealed =
+        app.vault.seal(&webhook_purpose(&token.tenant), key.as_bytes()).map_err(Problem::internal)?;
     app.store.set_webhook_key(&token.tenant, sealed).await?;
     created(WebhookKey { key: key.reveal().to_string() })
 }
@@ -27,7 +28,11 @@ pub(super) async fn make_key(MaySubmit(token): MaySubmit, State(app): State<App>
 #[utoipa::path(get, path = "/v1/jobs/{id}/deliveries", tag = "webhooks",
     params(("id" = String, Path, description = "The job")),
     responses((status = 200, description = "All of them", body = ref("#/components/schemas/PageOfDeliveries"))))]
-pub(super) async fn list(MayRead(token): MayRead, State(app): State<App>, At(id): At<JobId>) -> Answered<Page<Delivery>> {
+pub(super) async fn list(
+    MayRead(token): MayRead,
+    State(app): State<App>,
+    At(id): At<JobId>,
+) -> Answered<Page<Delivery>> {
     ok(Page { items: app.store.deliveries(&Caller::scope(&token), id).await?, next: None })
 }
 

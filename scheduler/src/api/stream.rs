@@ -38,7 +38,9 @@ pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
 pub(super) fn last_id(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
     let Some(value) = headers.get("last-event-id") else { return Ok(None) };
     let number = value.to_str().ok().and_then(|text| text.parse().ok());
-    number.map(Some).ok_or_else(|| Problem::bad("the header Last-Event-ID must hold the id of an event: a number"))
+    number
+        .map(Some)
+        .ok_or_else(|| Problem::bad("the header Last-Event-ID must hold the id of an event: a number"))
 }
 
 /// A stream that `next` feeds until it has no more.
@@ -55,7 +57,7 @@ fn stream<S: Source>(source: S) -> Sse<impl Stream<Item = Item>> {
 }
 
 /// What feeds a stream.
-trait Source: Send {
+trait Source: Send + 'static {
     fn next(&mut self) -> impl Future<Output = Step> + Send;
 }
 
@@ -173,7 +175,9 @@ fn size(bytes: &[u8]) -> u64 {
 fn whole_characters(bytes: &[u8], last: bool) -> &[u8] {
     match std::str::from_utf8(bytes) {
         // `error_len` is none only for a sequence that could still become a character.
-        Err(error) if error.error_len().is_none() && !last => bytes.get(..error.valid_up_to()).unwrap_or(bytes),
+        Err(error) if error.error_len().is_none() && !last => {
+            bytes.get(..error.valid_up_to()).unwrap_or(bytes)
+        }
         Ok(_) | Err(_) => bytes,
     }
 }
@@ -197,7 +201,11 @@ mod tests {
             assert!(std::str::from_utf8(whole).is_ok() && cut - whole.len() < 4, "{cut}");
             assert_eq!(whole_characters(&bytes[..cut], true), &bytes[..cut]);
         }
-        assert_eq!(whole_characters(b"a\xff\xfe", false), b"a\xff\xfe", "what is no text at all is not held back");
+        assert_eq!(
+            whole_characters(b"a\xff\xfe", false),
+            b"a\xff\xfe",
+            "what is no text at all is not held back"
+        );
     }
 
     #[test]

@@ -28,7 +28,11 @@ const FORMATS: &str = "application/json, application/yaml or application/toml";
         (String = "application/yaml"), (String = "application/toml"))),
     responses((status = 201, description = "It is queued", body = ref("#/components/schemas/Submitted")),
         (status = 200, description = "It was queued before", body = ref("#/components/schemas/Submitted"))))]
-pub(super) async fn submit(MaySubmit(token): MaySubmit, State(app): State<App>, request: Request) -> Answered<Submitted> {
+pub(super) async fn submit(
+    MaySubmit(token): MaySubmit,
+    State(app): State<App>,
+    request: Request,
+) -> Answered<Submitted> {
     let (format, key) = (format(request.headers())?, key(request.headers())?);
     let bytes = whole(request.into_body(), app.config.http.job_bytes).await?;
     let text = std::str::from_utf8(&bytes).map_err(|_| Problem::bad("the body is no UTF-8"))?;
@@ -127,6 +131,7 @@ fn format(headers: &HeaderMap) -> Result<Format, Problem> {
 fn key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let text = value.to_str().ok().filter(|text| (1..=MOST_KEY).contains(&text.len()));
-    let bad = || Problem::bad(format!("the header Idempotency-Key must hold 1 to {MOST_KEY} printable characters"));
+    let bad =
+        || Problem::bad(format!("the header Idempotency-Key must hold 1 to {MOST_KEY} printable characters"));
     text.map(|text| Some(text.to_owned())).ok_or_else(bad)
 }

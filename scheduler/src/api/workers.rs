@@ -26,7 +26,7 @@ const MOST_RENEWED: usize = 1024;
 #[utoipa::path(post, path = "/v1/workers", tag = "workers", request_body = ref("#/components/schemas/Registration"),
     responses((status = 201, description = "It may ask for jobs", body = ref("#/components/schemas/Registered"))))]
 pub(super) async fn register(
-    MayJoin(_): MayJoin,
+    _: MayJoin,
     State(app): State<App>,
     LargeJson(registration): LargeJson<Registration>,
 ) -> Answered<Registered> {
@@ -41,7 +41,7 @@ pub(super) async fn register(
 /// List workers.
 #[utoipa::path(get, path = "/v1/workers", tag = "workers",
     responses((status = 200, description = "All of them", body = ref("#/components/schemas/PageOfWorkers"))))]
-pub(super) async fn list(MayAll(_): MayAll, State(app): State<App>) -> Answered<Page<WorkerInfo>> {
+pub(super) async fn list(_: MayAll, State(app): State<App>) -> Answered<Page<WorkerInfo>> {
     ok(Page { items: app.store.workers(app.clock.now()).await?, next: None })
 }
 
@@ -58,7 +58,7 @@ pub(super) struct Drain {
     params(("name" = String, Path, description = "The worker")),
     request_body = ref("#/components/schemas/Drain"), responses((status = 204, description = "It will")))]
 pub(super) async fn drain(
-    MayAll(_): MayAll,
+    _: MayAll,
     State(app): State<App>,
     At(name): At<WorkerName>,
     Json(drain): Json<Drain>,
@@ -72,7 +72,7 @@ pub(super) async fn drain(
     params(("name" = String, Path, description = "The worker")),
     responses((status = 204, description = "It is forgotten")))]
 pub(super) async fn remove(
-    MayAll(_): MayAll,
+    _: MayAll,
     State(app): State<App>,
     At(name): At<WorkerName>,
 ) -> Result<StatusCode, Problem> {

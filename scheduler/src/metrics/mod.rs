@@ -13,7 +13,8 @@ use crate::store::Census;
 const SECONDS: &[f64] =
     &[0.0001, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0];
 /// Seconds a job waits.
-const WAITS: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0];
+const WAITS: &[f64] =
+    &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0];
 
 /// Every metric.
 pub(crate) struct Metrics {
@@ -44,7 +45,12 @@ impl Metrics {
             collected: counter(&registry, "jobs_collected_total", "Ended jobs that retention removed")?,
             log_bytes: counter(&registry, "log_bytes_total", "Bytes of logs that were accepted")?,
             connections: gauge(&registry, "http_connections", "Connections that are open")?,
-            ends: counters(&registry, "attempts_ended_total", "Attempts that ended, by where the job stood then", &["state"])?,
+            ends: counters(
+                &registry,
+                "attempts_ended_total",
+                "Attempts that ended, by where the job stood then",
+                &["state"],
+            )?,
             waits: histogram(&registry, "job_wait_seconds", "From submission to lease", WAITS)?,
             calls: calls(&registry)?,
             queued: gauges(&registry, "jobs_queued", "Jobs that wait", lane)?,
@@ -71,7 +77,12 @@ impl Metrics {
     }
 
     /// Everything as text, with the numbers of this moment.
-    pub(crate) fn text(&self, census: &Census, workers: &Workers, now: Timestamp) -> Result<Vec<u8>, prometheus::Error> {
+    pub(crate) fn text(
+        &self,
+        census: &Census,
+        workers: &Workers,
+        now: Timestamp,
+    ) -> Result<Vec<u8>, prometheus::Error> {
         self.queued.reset();
         self.oldest.reset();
         self.running.reset();
@@ -82,7 +93,9 @@ impl Metrics {
             self.oldest.with_label_values(labels).set(whole(age));
             self.running.with_label_values(labels).set(whole(lane.running));
         }
-        for (standing, count) in [("alive", workers.alive), ("draining", workers.draining), ("gone", workers.gone)] {
+        for (standing, count) in
+            [("alive", workers.alive), ("draining", workers.draining), ("gone", workers.gone)]
+        {
             self.workers.with_label_values(&[standing]).set(whole(count));
         }
         let mut text = Vec::new();
@@ -109,7 +122,12 @@ fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, pr
     Ok(metric)
 }
 
-fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+fn counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntCounterVec, prometheus::Error> {
     let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
@@ -121,20 +139,31 @@ fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, promet
     Ok(metric)
 }
 
-fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+fn gauges(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntGaugeVec, prometheus::Error> {
     let metric = IntGaugeVec::new(Opts::new(name, help), labels)?;
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
 }
 
-fn histogram(registry: &Registry, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, prometheus::Error> {
+fn histogram(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    buckets: &[f64],
+) -> Result<Histogram, prometheus::Error> {
     let metric = Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?;
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
 }
 
 fn calls(registry: &Registry) -> Result<HistogramVec, prometheus::Error> {
-    let options = HistogramOpts::new("http_call_seconds", "From a call to its answer, by route").buckets(SECONDS.to_vec());
+    let options = HistogramOpts::new("http_call_seconds", "From a call to its answer, by route")
+        .buckets(SECONDS.to_vec());
     let metric = HistogramVec::new(options, &["method", "route", "status"])?;
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)

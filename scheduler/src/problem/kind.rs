@@ -63,6 +63,8 @@ kinds! {
         None, None;
     NotEnded "not-ended" CONFLICT "The job has not ended"
         Some("wait for its end, or cancel it"), None;
+    Taken "taken" CONFLICT "The name is taken"
+        None, None;
     KeyReused "key-reused" UNPROCESSABLE_ENTITY "The Idempotency-Key belongs to another job"
         Some("use a new key for every new job"), None;
     LogGap "log-gap" CONFLICT "The piece of log does not follow the last"

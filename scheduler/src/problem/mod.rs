@@ -90,6 +90,8 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Refused(refused) => Self::new(refusal(refused), detail),
             StoreError::Unknown { .. } => Self::new(Kind::NotFound, detail),
+            StoreError::Taken { .. } => Self::new(Kind::Taken, detail),
+            StoreError::TooManyLanes { .. } => Self::new(Kind::QueueFull, detail),
             StoreError::KeyReused { .. } => Self::new(Kind::KeyReused, detail),
             StoreError::QueueFull { .. } => Self::new(Kind::QueueFull, detail),
             StoreError::LogGap { .. } => Self::new(Kind::LogGap, detail),

@@ -35,7 +35,10 @@ fn what_the_database_said_stays_inside() {
 #[test]
 fn where_waiting_helps_it_says_how_long() {
     let response = Problem::from(StoreError::Full).into_response();
-    assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (507, &HeaderValue::from(30)));
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()["retry-after"]),
+        (507, &HeaderValue::from(30))
+    );
     let response = Problem::new(Kind::RateLimited, "slow down").after(0).into_response();
     assert_eq!(response.headers()["retry-after"], "1");
 }

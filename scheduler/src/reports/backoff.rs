@@ -1,17 +1,8 @@
 //! When a delivery is tried again. Pure: the jitter is an argument.
 
 /// Milliseconds from one attempt to the next: ten attempts in four days.
-pub(crate) const SCHEDULE_MS: &[u64] = &[
-    5_000,
-    5 * MINUTE,
-    30 * MINUTE,
-    2 * HOUR,
-    5 * HOUR,
-    10 * HOUR,
-    14 * HOUR,
-    20 * HOUR,
-    24 * HOUR,
-];
+pub(crate) const SCHEDULE_MS: &[u64] =
+    &[5_000, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR];
 
 const MINUTE: u64 = 60_000;
 const HOUR: u64 = 60 * MINUTE;

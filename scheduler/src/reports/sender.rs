@@ -141,7 +141,9 @@ impl Refusal {
 fn judge(answer: Result<reqwest::Response, reqwest::Error>) -> Result<(), Refusal> {
     match answer {
         Ok(answer) if answer.status().is_success() => Ok(()),
-        Ok(answer) if answer.status() == StatusCode::GONE => Err(Refusal::last("the receiver answered 410 Gone")),
+        Ok(answer) if answer.status() == StatusCode::GONE => {
+            Err(Refusal::last("the receiver answered 410 Gone"))
+        }
         Ok(answer) => Err(Refusal::again(format!("the receiver answered {}", answer.status()))),
         Err(error) => Err(Refusal::again(in_full(&error))),
     }

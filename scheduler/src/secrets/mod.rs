@@ -28,8 +28,7 @@ impl Vault {
     pub(crate) fn seal(&self, purpose: &str, value: &[u8]) -> Result<Vec<u8>, SchedulerError> {
         let nonce = crate::chance::bytes::<NONCE>()?;
         let payload = Payload { msg: value, aad: purpose.as_bytes() };
-        let sealed =
-            self.0.encrypt(&XNonce::from(nonce), payload).map_err(|_| SchedulerError::Unsealable)?;
+        let sealed = self.0.encrypt(&XNonce::from(nonce), payload).map_err(|_| SchedulerError::Unsealable)?;
         Ok([&[VERSION], nonce.as_slice(), &sealed].concat())
     }
 
@@ -42,8 +41,7 @@ impl Vault {
         let rest = sealed.strip_prefix(&[VERSION]).ok_or(SchedulerError::Unsealable)?;
         let (nonce, sealed) = rest.split_first_chunk::<NONCE>().ok_or(SchedulerError::Unsealable)?;
         let payload = Payload { msg: sealed, aad: purpose.as_bytes() };
-        let value =
-            self.0.decrypt(&XNonce::from(*nonce), payload).map_err(|_| SchedulerError::Unsealable)?;
+        let value = self.0.decrypt(&XNonce::from(*nonce), payload).map_err(|_| SchedulerError::Unsealable)?;
         Ok(Zeroizing::new(value))
     }
 }

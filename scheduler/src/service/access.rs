@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dayfly_jobs::wire::{Capacity, Permission, Registration, TokenCreated, TokenInfo, TokenRequest, WorkerInfo};
+use dayfly_jobs::wire::{
+    Capacity, Permission, Registration, TokenCreated, TokenInfo, TokenRequest, WorkerInfo,
+};
 use dayfly_jobs::{Label, QueueName, WorkerName};
 
 use super::{Room, Service};
@@ -15,7 +17,6 @@ use crate::store::{NewToken, Scope, StoreError};
 /// Whoever calls, with a good token.
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
-    pub(crate) hash: Hash,
     pub(crate) who: Who,
 }
 
@@ -41,7 +42,9 @@ impl Caller {
             )),
             Who::Worker(name) => Err(Problem::new(
                 Kind::Forbidden,
-                format!("worker {name} spoke with its own token; this call needs a client's that permits '{needed}'"),
+                format!(
+                    "worker {name} spoke with its own token; this call needs a client's that permits '{needed}'"
+                ),
             )),
         }
     }

@@ -66,7 +66,8 @@ impl BlobFiles {
     pub(crate) async fn upload(&self, most: u64) -> Result<Upload, SchedulerError> {
         let path = self.folder.join("new").join(format!("{:032x}", crate::chance::number()));
         let file = File::options().write(true).create_new(true).open(&path).await;
-        let file = file.map_err(|source| SchedulerError::File { what: "create", path: path.clone(), source })?;
+        let file =
+            file.map_err(|source| SchedulerError::File { what: "create", path: path.clone(), source })?;
         let hash = ring::digest::Context::new(&ring::digest::SHA256);
         Ok(Upload { file, part: Part(path), hash, size: 0, most })
     }

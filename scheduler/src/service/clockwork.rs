@@ -119,7 +119,10 @@ impl Service {
     }
 
     /// Why a queued job still waits.
-    pub(crate) async fn waiting(&self, job: dayfly_jobs::JobId) -> Result<Option<Waiting>, crate::store::StoreError> {
+    pub(crate) async fn waiting(
+        &self,
+        job: dayfly_jobs::JobId,
+    ) -> Result<Option<Waiting>, crate::store::StoreError> {
         self.store.waiting(job, self.clock.now()).await
     }
 }

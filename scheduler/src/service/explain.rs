@@ -22,7 +22,9 @@ fn summary(job: &JobDetail, waiting: Option<&Waiting>) -> String {
     match own.state {
         State::Queued => format!("It waits: {}", waiting.map_or("its turn comes now.".to_owned(), why)),
         State::Leased => format!("{} has it and prepares its sandbox (attempt {}).", worker(), own.attempt),
-        State::Running if own.cancel => format!("{} is stopping it, because it is to be cancelled.", worker()),
+        State::Running if own.cancel => {
+            format!("{} is stopping it, because it is to be cancelled.", worker())
+        }
         State::Running => format!("{} runs it (attempt {}).", worker(), own.attempt),
         State::Finished => match &job.result {
             Some(result) => format!("It ran on {}: {}", worker(), verdict(job, &result.verdict)),
@@ -30,7 +32,11 @@ fn summary(job: &JobDetail, waiting: Option<&Waiting>) -> String {
         },
         State::Cancelled => format!("It was cancelled: {}.", reason()),
         State::InfrastructureError => {
-            format!("It could not be run, for no fault of its own, in {} attempts: {}.", own.strikes, reason())
+            format!(
+                "It could not be run, for no fault of its own, in {} attempts: {}.",
+                own.strikes,
+                reason()
+            )
         }
         State::Quarantined => format!(
             "Its worker was lost in each of {} attempts, so it is not tried again: it may be what kills them. {}.",
@@ -43,10 +49,14 @@ fn summary(job: &JobDetail, waiting: Option<&Waiting>) -> String {
 fn why(waiting: &Waiting) -> String {
     match waiting {
         Waiting::NoWorkers => {
-            "no worker was heard of lately. Start one: `dayfly worker --server URL`, or `dayfly up`.".to_owned()
+            "no worker was heard of lately. Start one: `dayfly worker --server URL`, or `dayfly up`."
+                .to_owned()
         }
         Waiting::NoFit { missing } => {
-            format!("no worker has what it asks for. The one that comes closest lacks {}.", missing.join(", "))
+            format!(
+                "no worker has what it asks for. The one that comes closest lacks {}.",
+                missing.join(", ")
+            )
         }
         Waiting::Cap { of, most } => {
             format!("{of} runs {most} jobs, which is all it may; it goes on when one of them ends.")
@@ -60,7 +70,9 @@ fn why(waiting: &Waiting) -> String {
 fn verdict(job: &JobDetail, verdict: &Verdict) -> String {
     match verdict {
         Verdict::Passed => "it passed.".to_owned(),
-        Verdict::Failed { step, termination } => format!("step {} {}.", step_name(job, *step), ended(termination)),
+        Verdict::Failed { step, termination } => {
+            format!("step {} {}.", step_name(job, *step), ended(termination))
+        }
         Verdict::TimedOut { step } => format!(
             "its steps together took longer than its `timeouts.total`; step {} was killed then.",
             step_name(job, *step)
@@ -95,7 +107,9 @@ fn sentence(job: &JobDetail, event: &JobEvent) -> String {
             None => format!("submitted to queue {}", job.summary.queue),
         },
         Happened::Leased { worker } => format!("attempt {attempt}: worker {worker} took it"),
-        Happened::StepStarted { step, .. } => format!("attempt {attempt}: step {} began", step_name(job, *step)),
+        Happened::StepStarted { step, .. } => {
+            format!("attempt {attempt}: step {} began", step_name(job, *step))
+        }
         Happened::StepEnded { step, result } => {
             let how = result.outcome.as_ref().map_or("was skipped".to_owned(), |end| ended(&end.termination));
             format!("attempt {attempt}: step {} {how}", step_name(job, *step))
@@ -103,7 +117,9 @@ fn sentence(job: &JobDetail, event: &JobEvent) -> String {
         Happened::HandedBack { worker } => {
             format!("attempt {attempt}: worker {worker} gave it back unharmed; it waits again")
         }
-        Happened::Failed { worker, error } => format!("attempt {attempt}: worker {worker} could not run it: {error}"),
+        Happened::Failed { worker, error } => {
+            format!("attempt {attempt}: worker {worker} could not run it: {error}")
+        }
         Happened::Lost { worker } => {
             format!("attempt {attempt}: worker {worker} was not heard of in time; its lease is lost")
         }

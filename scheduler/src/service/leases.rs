@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dayfly_jobs::wire::{
-    Completed, Completion, Lease, LeaseRequest, Leases, LogPosition, Progress, Renewal, RenewRequest, Renewed,
+    Completed, Completion, Lease, LeaseRequest, Leases, LogPosition, Progress, RenewRequest, Renewal, Renewed,
 };
 use dayfly_jobs::{LeaseId, SecretName, State, WorkerName};
 use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::Service;
 use super::access::Seat;
-use super::{Room, Service};
 use crate::problem::Problem;
 use crate::store::{Claim, Claimed, StoreError};
 
@@ -26,7 +26,11 @@ const MOST_LEASES: u32 = 64;
 impl Service {
     /// Jobs for a worker, waiting for some if there are none. Goes on when the caller is gone and then gives back
     /// what it got: a job must not be lost with a broken connection.
-    pub(crate) async fn lease(self: &Arc<Self>, seat: Arc<Seat>, request: LeaseRequest) -> Result<Leases, Problem> {
+    pub(crate) async fn lease(
+        self: &Arc<Self>,
+        seat: Arc<Seat>,
+        request: LeaseRequest,
+    ) -> Result<Leases, Problem> {
         let (answer, answered) = oneshot::channel();
         let own = Arc::clone(self);
         tokio::spawn(async move {
@@ -171,13 +175,14 @@ impl Service {
         lease: LeaseId,
         completion: Completion,
     ) -> Result<Completed, Problem> {
-        let completed = self.store.complete(worker, lease, completion, self.clock.now()).await.map_err(|error| {
-            if matches!(error, StoreError::Refused(_)) {
-                self.metrics.refused.inc();
-                self.watchers.touch(lease.job);
-            }
-            error
-        })?;
+        let completed =
+            self.store.complete(worker, lease, completion, self.clock.now()).await.map_err(|error| {
+                if matches!(error, StoreError::Refused(_)) {
+                    self.metrics.refused.inc();
+                    self.watchers.touch(lease.job);
+                }
+                error
+            })?;
         if completed.repeated {
             return Ok(completed);
         }

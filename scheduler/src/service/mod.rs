@@ -13,11 +13,13 @@ mod watchers;
 use std::sync::Arc;
 
 use dayfly_jobs::JobId;
+use dayfly_jobs::wire::JobSummary;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use access::{Caller, Who};
-pub(crate) use blobs::{BlobFiles, Upload};
+pub(crate) use access::{Caller, Seat, Who};
+pub(crate) use blobs::{BlobFiles, UploadError};
+pub(crate) use explain::explain;
 pub(crate) use submit::Submission;
 pub(crate) use waiters::{Needs, Room, Waiters};
 pub(crate) use watchers::{Watch, Watchers};
@@ -27,7 +29,7 @@ use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::reports::{Rules, Sender};
 use crate::secrets::Vault;
-use crate::store::{Scope, Store};
+use crate::store::{Scope, Store, StoreError};
 use crate::{Config, SchedulerError};
 
 /// Everything a call needs.
@@ -104,6 +106,16 @@ impl Service {
     pub(crate) fn ended(&self, job: JobId) {
         self.watchers.touch(job);
         self.reports.notify_one();
+    }
+
+    /// Wishes the end of a job.
+    pub(crate) async fn cancel(&self, scope: &Scope, id: JobId) -> Result<JobSummary, StoreError> {
+        let summary = self.store.cancel(scope, id, self.clock.now()).await?;
+        match summary.state.is_end() {
+            true => self.ended(id),
+            false => self.watchers.touch(id),
+        }
+        Ok(summary)
     }
 
     /// A job waits again: it lost its worker.

@@ -16,12 +16,44 @@ fn the_public_internet_may_be_called() {
 #[test]
 fn nothing_else_may() {
     let inside = [
-        "0.0.0.0", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.100.100.200", "127.0.0.1", "127.9.9.9",
-        "168.63.129.16", "169.254.169.254", "172.16.0.1", "172.31.255.255", "192.0.0.192", "192.0.2.1",
-        "192.168.1.1", "198.18.0.1", "198.19.255.255", "203.0.113.9", "224.0.0.1", "240.0.0.1",
-        "255.255.255.255", "::", "::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "::ffff:0:127.0.0.1",
-        "64:ff9b::7f00:1", "64:ff9b:1::1", "100::1", "fc00::1", "fd00:ec2::254", "fe80::1", "fec0::1",
-        "ff02::1", "2001::1", "2001:db8::1", "2002:7f00:1::", "3fff::1", "::7f00:1",
+        "0.0.0.0",
+        "10.0.0.1",
+        "10.255.255.255",
+        "100.64.0.1",
+        "100.100.100.200",
+        "127.0.0.1",
+        "127.9.9.9",
+        "168.63.129.16",
+        "169.254.169.254",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.0.0.192",
+        "192.0.2.1",
+        "192.168.1.1",
+        "198.18.0.1",
+        "198.19.255.255",
+        "203.0.113.9",
+        "224.0.0.1",
+        "240.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::ffff:127.0.0.1",
+        "::ffff:169.254.169.254",
+        "::ffff:0:127.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::1",
+        "100::1",
+        "fc00::1",
+        "fd00:ec2::254",
+        "fe80::1",
+        "fec0::1",
+        "ff02::1",
+        "2001::1",
+        "2001:db8::1",
+        "2002:7f00:1::",
+        "3fff::1",
+        "::7f00:1",
     ];
     for address in inside {
         assert!(!strict().allow(address.parse().unwrap()), "{address}");
@@ -41,8 +73,15 @@ fn the_operator_can_allow_a_range() {
 #[test]
 fn every_way_to_write_a_loopback_address_is_seen_through() {
     let refused = [
-        "http://127.0.0.1/", "http://127.1/", "http://2130706433/", "http://0x7f000001/", "http://0177.0.0.1/",
-        "http://[::1]/", "http://[::ffff:7f00:1]/", "http://0/", "https://169.254.169.254/latest/meta-data",
+        "http://127.0.0.1/",
+        "http://127.1/",
+        "http://2130706433/",
+        "http://0x7f000001/",
+        "http://0177.0.0.1/",
+        "http://[::1]/",
+        "http://[::ffff:7f00:1]/",
+        "http://0/",
+        "https://169.254.169.254/latest/meta-data",
     ];
     for address in refused {
         let problem = strict().check(address).unwrap_err();
@@ -52,7 +91,8 @@ fn every_way_to_write_a_loopback_address_is_seen_through() {
 
 #[test]
 fn only_plain_web_addresses_are_taken() {
-    for address in ["ftp://example.org/", "file:///etc/passwd", "example.org", "http://", "http://u:p@example.org/"]
+    for address in
+        ["ftp://example.org/", "file:///etc/passwd", "example.org", "http://", "http://u:p@example.org/"]
     {
         assert!(strict().check(address).is_err(), "{address}");
     }

@@ -49,10 +49,9 @@ async fn only_who_can_take_it_is_woken() {
     assert!(line.wake(needs(&["gpu"])));
     assert!(is_woken(&gpu).await && !is_woken(&plain).await);
     assert!(!line.wake(needs(&["gpu"])), "it is awake already");
-    for other in [
-        Needs { policy: "build".to_owned(), ..needs(&[]) },
-        Needs { demand: capacity(2), ..needs(&[]) },
-    ] {
+    for other in
+        [Needs { policy: "build".to_owned(), ..needs(&[]) }, Needs { demand: capacity(2), ..needs(&[]) }]
+    {
         assert!(!line.wake(other));
     }
 }
