@@ -65,6 +65,31 @@ pub(crate) enum CliError {
     /// Signals cannot be watched.
     #[error("cannot watch for signals: {0}")]
     Signals(io::Error),
+    /// A job file that is none.
+    #[error("{what}")]
+    JobFile {
+        /// What is wrong, with file, line, column and key.
+        what: String,
+        /// What to write instead.
+        fix: Option<String>,
+    },
+    /// The scheduler refused a call.
+    #[error("{}", problem.detail)]
+    Refused {
+        /// What it said.
+        problem: Box<dayfly_jobs::wire::Problem>,
+    },
+    /// The scheduler was not reached, or its answer makes no sense.
+    #[error("{what}")]
+    Server {
+        /// What happened.
+        what: String,
+        /// What may help.
+        fix: Option<String>,
+    },
+    /// What calls are made with could not be started.
+    #[error("cannot start what calls the scheduler: {0}")]
+    Runtime(io::Error),
     /// Something cannot be measured here.
     #[error("{what}")]
     Bench {
@@ -87,6 +112,16 @@ impl CliError {
     /// A configuration error with its cure.
     pub(crate) fn config(what: impl Into<String>, fix: impl Into<String>) -> Self {
         Self::Config { what: what.into(), fix: Some(fix.into()) }
+    }
+
+    /// A call that came to no sensible answer.
+    pub(crate) fn server(what: impl Into<String>, fix: Option<String>) -> Self {
+        Self::Server { what: what.into(), fix }
+    }
+
+    /// A call that was refused.
+    pub(crate) fn refused(problem: dayfly_jobs::wire::Problem) -> Self {
+        Self::Refused { problem: Box::new(problem) }
     }
 
     /// Something that cannot be measured, with its cure.
@@ -118,6 +153,10 @@ impl CliError {
             Self::Sandbox(_) => "sandbox",
             Self::Output { .. } => "output",
             Self::Signals(_) => "signals",
+            Self::JobFile { .. } => "job_file",
+            Self::Refused { .. } => "refused",
+            Self::Server { .. } => "server",
+            Self::Runtime(_) => "runtime",
             Self::Bench { .. } => "bench",
             Self::ReaderGone => "reader_gone",
         }
@@ -126,7 +165,11 @@ impl CliError {
     /// How to mend it, where that is known.
     pub(crate) fn fix(&self) -> Option<String> {
         match self {
-            Self::Usage { fix, .. } | Self::Config { fix, .. } => fix.clone(),
+            Self::Usage { fix, .. }
+            | Self::Config { fix, .. }
+            | Self::JobFile { fix, .. }
+            | Self::Server { fix, .. } => fix.clone(),
+            Self::Refused { problem } => problem.fix.as_ref().map(ToString::to_string),
             Self::Unavailable { fix, .. } => Some((*fix).to_owned()),
             Self::Bench { fix, .. } => Some(fix.clone()),
             Self::Path { source, path, .. } => path_fix(source.kind(), path),
@@ -134,6 +177,7 @@ impl CliError {
             | Self::Sandbox(_)
             | Self::Output { .. }
             | Self::Signals(_)
+            | Self::Runtime(_)
             | Self::ReaderGone => None,
         }
     }

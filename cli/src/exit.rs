@@ -33,6 +33,10 @@ pub(crate) fn of_error(error: &CliError) -> u8 {
         | CliError::Policy(_)
         | CliError::Sandbox(_)
         | CliError::Output { .. }
+        | CliError::JobFile { .. }
+        | CliError::Refused { .. }
+        | CliError::Server { .. }
+        | CliError::Runtime(_)
         | CliError::Bench { .. }
         | CliError::Signals(_) => FAILED,
     }

@@ -14,6 +14,7 @@ use crate::output::{Out, Stream};
 
 mod args;
 mod bench;
+mod client;
 mod commands;
 mod config;
 mod engine;
@@ -27,6 +28,7 @@ mod signals;
 mod surroundings;
 mod toolchains;
 mod values;
+mod watch;
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();

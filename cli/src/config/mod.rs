@@ -19,7 +19,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use schema::{Config, ToolchainConfig};
+pub(crate) use schema::{ClientConfig, Config, ToolchainConfig};
 
 /// The built-in layer: every key with its value, and what it means.
 const BUILT_IN: &str = include_str!("dayfly.toml");
@@ -224,7 +224,7 @@ fn environment() -> Result<Option<Layer>, CliError> {
 /// Whether a variable begins like a section but has a single underscore after it.
 fn lacks_underscore(name: &str) -> bool {
     let rest = name.strip_prefix(PREFIX).unwrap_or_default();
-    let sections = ["RUN_", "ROOT_", "CGROUP_", "TOOLCHAIN_"];
+    let sections = ["RUN_", "ROOT_", "CGROUP_", "TOOLCHAIN_", "CLIENT_"];
     !rest.contains("__") && sections.iter().any(|section| rest.starts_with(section))
 }
 
