@@ -187,8 +187,6 @@ pub(crate) struct GroupStats {
     pub(crate) memory_limit_hit: bool,
     /// Time held back by a CPU quota.
     pub(crate) throttled: WallTime,
-    /// Whether a living process is in the group.
-    pub(crate) populated: bool,
 }
 
 #[cfg(test)]
