@@ -6,8 +6,6 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::args::Cli;
 use crate::error::CliError;
 use crate::output::{Out, Stream};
@@ -32,7 +30,7 @@ mod watch;
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
-    let (out, result) = match Cli::try_parse_from(&words) {
+    let (out, result) = match Cli::read(&words) {
         Ok(cli) => {
             output::log::start(cli.global.verbose);
             let out = Out::of(&cli.global);
