@@ -42,7 +42,7 @@ impl JailSandbox {
     /// Makes a jail. Its first command's process is under way when this returns.
     pub(crate) fn create(shape: &Arc<Shape>, slots: &Slots, wants: Wants) -> Result<Self, SandboxError> {
         let born = Instant::now();
-        let slot = slots.acquire()?;
+        let slot = slots.acquire(shape.driver.as_deref())?;
         let identity = identity_of(&slot);
         let init = spawn::start_init(shape, identity)?;
         let next = match Next::start(shape, &slot, &init, identity, wants) {
