@@ -3,6 +3,8 @@
 //! [`JobSpec::parse`] is the only way in: a value of these types has been checked. Paths are relative to the
 //! workspace, with no `..` and no leading `/`.
 
+mod demand;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
 
