@@ -21,7 +21,8 @@ async fn steps_share_a_workspace_and_a_short_job_is_told_in_one_call() {
     let starts = |event: &Progress| matches!(event, Progress::StepStarted { .. });
     assert_eq!(rest.events.iter().filter(|event| starts(event)).count(), 2);
     assert_eq!(rest.events.len(), 4);
-    assert_eq!((bench.fake.words().log_calls, bench.fake.words().events.len()), (0, 0));
+    let calls = |words: &crate::flow::Words| (words.log_calls, words.events.len());
+    assert_eq!(calls(&bench.fake.words()), (0, 0));
     bench.end().await;
 }
 
@@ -66,11 +67,11 @@ async fn limits_and_the_time_of_the_whole_job_hold() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_asks_for_too_much_is_told_so() {
     let Some(bench) = Bench::start(|_| {}).await else { return };
-    let ceiling = crate::policy().ceilings().cpu_time.unwrap();
-    let wide = with(job(&[("wide", "true")]), "/steps/0/limits/cpu_time_us", json!(ceiling.as_micros() + 1));
+    let strict = with(job(&[("wide", "true")]), "/sandbox/policy", json!("strict"));
+    let wide = with(strict, "/sandbox/network", json!("loopback"));
     let unknown = with(job(&[("lost", "true")]), "/sandbox/policy", json!("anything-goes"));
     let tiny = with(job(&[("tiny", "true")]), "/steps/0/limits/memory_bytes", json!(1));
-    for (job, reason) in [(wide, "cpu"), (unknown, "anything-goes"), (tiny, "memory")] {
+    for (job, reason) in [(wide, "network"), (unknown, "anything-goes"), (tiny, "memory")] {
         let Verdict::BadInput { reason: told } = bench.result(spec(job)).await.verdict else { panic!() };
         assert!(told.contains(reason), "{told}");
     }

@@ -191,6 +191,7 @@ async fn lease(State(fake): State<Fake>, headers: HeaderMap, Json(wanted): Json<
     let most = usize::try_from(wanted.max).unwrap();
     let wait = Duration::from_millis(wanted.wait_ms);
     fake.words().asked.push(wanted);
+    fake.0.changed.notify_waiters();
     let jobs = fake.until(|words| {
         let count = words.waiting.len().min(most);
         (count > 0 || words.drain).then(|| words.waiting.drain(..count).collect::<Vec<_>>())
