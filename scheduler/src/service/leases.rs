@@ -50,7 +50,7 @@ impl Service {
     async fn poll(&self, seat: &Arc<Seat>, request: &LeaseRequest) -> Result<Leases, Problem> {
         let until = Instant::now() + LONGEST_POLL.min(Duration::from_millis(request.wait_ms));
         loop {
-            let place = self.waiters.enter(seat.room(request.free));
+            let place = self.waiters.enter(seat.offer(request.free));
             let now_seat = self.seat(&seat.name).await?;
             if now_seat.draining || !Arc::ptr_eq(seat, &now_seat) {
                 return Ok(Leases { leases: Vec::new(), drain: now_seat.draining });
