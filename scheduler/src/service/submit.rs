@@ -1,5 +1,7 @@
 //! How a job comes in: checked, committed, and a worker woken for it. The answer is given after the commit.
 
+use std::time::Instant;
+
 use dayfly_jobs::wire::Submitted;
 use dayfly_jobs::{InputSource, JobId, JobSpec, Report, TenantName};
 
@@ -38,7 +40,10 @@ impl Service {
             key: submission.key,
             retry_of: submission.retry_of,
         });
-        let submitted = self.store.submit(jobs.collect(), now).await?;
+        let begin = Instant::now();
+        let submitted = self.store.submit(jobs.collect(), now).await;
+        self.metrics.stored("submit", begin);
+        let submitted = submitted?;
         let new = submitted.iter().zip(wanted).filter(|(submitted, _)| submitted.created);
         for (_, wanted) in new {
             self.metrics.submitted.inc();
