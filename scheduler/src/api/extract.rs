@@ -31,8 +31,12 @@ impl FromRequestParts<App> for Caller {
         let header = parts.headers.get(AUTHORIZATION).ok_or_else(|| refuse("the call brings no token"))?;
         let token = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).and_then(Token::parse);
         let hash = token.ok_or_else(|| refuse("the header Authorization holds no token of Dayfly"))?.hash();
-        app.rates.take(&hash, now).map_err(too_many)?;
+        app.rates.peek(&hash, now).map_err(too_many)?;
         let who = app.who(&hash).await?.ok_or_else(|| refuse("the token is not known, or has ended"))?;
+        // Workers call as often as their jobs need, and are not strangers.
+        if matches!(who, Who::Client(_)) {
+            app.rates.take(&hash, now).map_err(too_many)?;
+        }
         Ok(Self { who })
     }
 }

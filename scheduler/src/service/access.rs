@@ -9,8 +9,9 @@ use dayfly_jobs::wire::{
 };
 use dayfly_jobs::{Label, QueueName, WorkerName};
 
-use super::{Room, Service};
+use super::Service;
 use crate::auth::{Hash, Token};
+use crate::dispatch::Offer;
 use crate::problem::{Kind, Problem};
 use crate::store::{NewToken, Scope, StoreError};
 
@@ -80,13 +81,15 @@ impl Seat {
         }
     }
 
-    pub(super) fn room(&self, free: Capacity) -> Room {
-        Room {
+    /// Itself with this room; what needs more is not for this poll.
+    pub(super) fn offer(&self, free: Capacity) -> Offer {
+        Offer {
             worker: self.name.clone(),
             queues: self.queues.clone(),
             labels: self.labels.clone(),
             policies: self.policies.clone(),
             free,
+            whole: free,
         }
     }
 }

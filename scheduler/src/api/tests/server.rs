@@ -26,7 +26,8 @@ async fn it_tells_how_it_is_and_what_it_counts() {
 #[tokio::test]
 async fn the_description_is_served_to_programs_and_people() {
     let server = Server::start().await;
-    let described: Value = server.client.get(format!("{}/openapi.json", server.url)).send().await.unwrap().json().await.unwrap();
+    let described: Value =
+        server.client.get(format!("{}/openapi.json", server.url)).send().await.unwrap().json().await.unwrap();
     assert!(described["paths"]["/v1/jobs"]["post"].is_object());
     let page = server.client.get(format!("{}/docs", server.url)).send().await.unwrap();
     assert!(page.headers()["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));
@@ -38,12 +39,9 @@ async fn an_end_does_not_wait_for_polls_and_followers() {
     let server = Server::start().await;
     let worker = server.worker("w1").await;
     let polls = tokio::spawn(worker.poll(30_000).send());
-    let id = server.submit(&{
-        let mut job = job("a");
-        job["labels"] = json!(["nowhere"]);
-        job
-    });
-    let id = id.await;
+    let mut job = job("a");
+    job["labels"] = json!(["nowhere"]);
+    let id = server.submit(&job).await;
     let follow = server.call(Method::GET, &format!("/v1/jobs/{id}/logs?follow=true")).send().await.unwrap();
     let begin = Instant::now();
     server.stop.cancel();
