@@ -1,7 +1,7 @@
 //! Jobs and their events, as they are shown.
 
 use dayfly_jobs::wire::{JobDetail, JobEvent, JobSummary, Page};
-use dayfly_jobs::{Attempt, JobId, TenantName};
+use dayfly_jobs::{Attempt, JobId};
 use sqlx::QueryBuilder;
 use sqlx::sqlite::{Sqlite, SqliteConnection, SqliteRow};
 
@@ -96,19 +96,4 @@ pub(super) async fn events(
         Ok(JobEvent { seq, at_ms, attempt: Attempt(row.number("attempt")?), what: row.json("what")? })
     };
     rows.iter().map(event).collect()
-}
-
-impl Scope {
-    /// The tenant it is limited to.
-    pub(super) const fn tenant(&self) -> Option<&TenantName> {
-        match self {
-            Self::All => None,
-            Self::Tenant(tenant) => Some(tenant),
-        }
-    }
-
-    /// Whether what belongs to this tenant is in it.
-    pub(super) fn covers(&self, tenant: &TenantName) -> bool {
-        self.tenant().is_none_or(|only| only == tenant)
-    }
 }
