@@ -19,7 +19,7 @@ use crate::error::WorkerError;
 use crate::held::Held;
 use crate::metrics::Metrics;
 use crate::pools::Pools;
-use crate::protect;
+use crate::protect::Shelter;
 use crate::room::{self, Room};
 use crate::run_job::Bench;
 use crate::stop::{Stop, Why};
@@ -41,6 +41,7 @@ pub(crate) struct Worker {
     report: HostReport,
     /// The scheduler wants no more jobs run here.
     retired: CancellationToken,
+    _shelter: Shelter,
 }
 
 /// Runs a worker until `shutdown` is thrown or its scheduler retires it, and its jobs have ended or were handed back.
@@ -74,15 +75,22 @@ async fn prepare(config: Config) -> Result<Worker, WorkerError> {
     let work = move || {
         let metrics = Metrics::new(&config.metrics)?;
         metrics.slots.set(config.capacity.slots.into());
-        protect::protect();
         sweep(config.cgroup_parent.as_deref(), &metrics);
         let pools = Pools::new(config.cgroup_parent.clone(), config.warm);
         pools.prove(&config.policies)?;
+        let shelter = Shelter::take();
         let cache = Cache::open(&config.state, config.cache_size)?;
         let report = HostSupport::probe(config.cgroup_parent.as_deref()).report();
         let room = Room::new(config.capacity, room::cores_of_host());
         let bench = Arc::new(Bench { config, client, cache, pools, metrics, runtime });
-        Ok(Worker { bench, room, held: Held::default(), report, retired: CancellationToken::new() })
+        Ok(Worker {
+            bench,
+            room,
+            held: Held::default(),
+            report,
+            retired: CancellationToken::new(),
+            _shelter: shelter,
+        })
     };
     let lost = |error: tokio::task::JoinError| WorkerError::ThreadLost { reason: error.to_string() };
     tokio::task::spawn_blocking(work).await.map_err(lost)?
