@@ -20,6 +20,7 @@ mod metrics;
 mod pools;
 mod protect;
 mod request;
+mod retry;
 mod room;
 mod run;
 mod run_job;

@@ -11,7 +11,7 @@ use dayfly_sandbox::host::HostSupport;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use crate::attend::{Backoff, attend};
+use crate::attend::attend;
 use crate::cache::Cache;
 use crate::client::{CallError, Client};
 use crate::config::Config;
@@ -20,6 +20,7 @@ use crate::held::Held;
 use crate::metrics::Metrics;
 use crate::pools::Pools;
 use crate::protect::Shelter;
+use crate::retry::Backoff;
 use crate::room::{self, Room};
 use crate::run_job::Bench;
 use crate::stop::{Stop, Why};
