@@ -12,6 +12,7 @@ mod cache;
 mod client;
 mod collect;
 mod config;
+mod enlist;
 mod error;
 mod glob;
 mod held;

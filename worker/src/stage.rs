@@ -33,8 +33,13 @@ const PAGE: u64 = 4096;
 const OWN_FILES: u64 = 8;
 
 impl Budget {
+    /// As much as the job's tree holds, and no more than its memory: what is put there is in memory, and counts as
+    /// the worker's until the job is gone.
     pub(crate) fn of(limits: &Limits) -> Self {
-        Self { bytes: limits.disk.get(), files: limits.inodes.get().saturating_sub(OWN_FILES) }
+        Self {
+            bytes: limits.disk.min(limits.memory).get(),
+            files: limits.inodes.get().saturating_sub(OWN_FILES),
+        }
     }
 
     /// Bytes that are left.
@@ -47,7 +52,9 @@ impl Budget {
         let pages = size.div_ceil(PAGE).saturating_mul(PAGE);
         let left = self.bytes.checked_sub(pages).zip(self.files.checked_sub(files));
         let (bytes, files) = left.ok_or_else(|| {
-            Halt::Bad("what the job brings along is more than its limits 'disk' and 'inodes' hold".into())
+            Halt::Bad(
+                "what the job brings along is more than its limits 'disk', 'inodes' and 'memory' hold".into(),
+            )
         })?;
         *self = Self { bytes, files };
         Ok(())
