@@ -7,6 +7,7 @@
 mod error;
 mod ids;
 mod limits;
+mod mask;
 mod nearest;
 mod outcome;
 mod report;
@@ -21,6 +22,7 @@ pub use ids::{
     Attempt, Digest, JobId, Label, LeaseId, QueueName, SecretName, TenantName, Timestamp, WorkerName,
 };
 pub use limits::{CpuSet, Cpus, Limit, Limits};
+pub use mask::{HIDDEN, MaskError, Masker};
 pub use nearest::nearest;
 pub use outcome::{Enforcement, Outcome, Output, Receipt, Signal, StartFailure, Termination, Timings, Usage};
 pub use report::{Check, HostReport, Standing};

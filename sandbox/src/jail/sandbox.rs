@@ -133,7 +133,7 @@ impl JailSandbox {
         let order = order::write(command)?;
         let (input, stdin) = Input::open(&command.stdin)?;
         let (stdout, stdout_end) = Outlet::open(&command.stdout)?;
-        let (stderr, stderr_end) = Outlet::open(&command.stderr)?;
+        let (stderr, stderr_end) = Outlet::open_beside(&command.stderr, &stdout_end)?;
         let job = Job { parked: self.take_parked(Wants::of(limits))?, reaped: false };
         let enforced_by = receipt::enforce(&self.shape, limits, self.group.as_deref_mut())?;
         let baseline = self.group.as_deref().map_or(Ok(CpuTime::default()), Group::cpu_time)?;
@@ -232,6 +232,16 @@ impl Sandbox for JailSandbox {
 
     fn workspace(&self) -> BorrowedFd<'_> {
         self.built.workspace.as_fd()
+    }
+
+    fn scratch(&self) -> BorrowedFd<'_> {
+        self.built.scratch.as_fd()
+    }
+
+    fn stop(&mut self) -> Result<(), SandboxError> {
+        // The tree lives as long as our descriptors of it; its mounts went with the last process.
+        self.end();
+        Ok(())
     }
 
     fn destroy(mut self: Box<Self>) -> Result<(), SandboxError> {
