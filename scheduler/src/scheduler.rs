@@ -11,13 +11,23 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::service::Service;
-use crate::store::{Store, StoreError};
+use crate::store::{SqliteStore, Store, StoreError};
 use crate::{Config, SchedulerError, api, server};
 
 /// A scheduler that is open and does not listen yet.
 pub struct Scheduler(Arc<Service>);
 
 impl Scheduler {
+    /// Opens the data folder, making it if there is none.
+    ///
+    /// # Errors
+    /// When the folder, its key or its database cannot be used.
+    pub async fn open(config: Config) -> Result<Self, SchedulerError> {
+        make_folder(&config.data)?;
+        let store = SqliteStore::open(&config.data).await?;
+        Self::with_store(config, Arc::new(store))
+    }
+
     /// On a store that is open already.
     ///
     /// # Errors
@@ -83,6 +93,19 @@ impl Scheduler {
         tracing::info!("the scheduler has ended");
         Ok(())
     }
+}
+
+/// Opens a scheduler and serves it until `shutdown`. A first token must have been made before, by
+/// [`Scheduler::first_token`].
+///
+/// # Errors
+/// When the data folder or the listener cannot be used.
+pub async fn serve(
+    config: Config,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), SchedulerError> {
+    Scheduler::open(config).await?.serve(listener, shutdown).await
 }
 
 fn make_folder(path: &Path) -> Result<(), SchedulerError> {

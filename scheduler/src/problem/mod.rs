@@ -95,6 +95,7 @@ impl From<StoreError> for Problem {
             StoreError::KeyReused { .. } => Self::new(Kind::KeyReused, detail),
             StoreError::QueueFull { .. } => Self::new(Kind::QueueFull, detail),
             StoreError::LogGap { .. } => Self::new(Kind::LogGap, detail),
+            StoreError::BadLog => Self::bad(detail),
             StoreError::NoSecret { name, .. } => {
                 Self::new(Kind::NoSecret, detail).fix(format!("put it first: PUT /v1/secrets/{name}"))
             }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use dayfly_jobs::Timestamp;
+use dayfly_jobs::{Digest, Timestamp};
 use tokio::sync::Notify;
 
 use super::Service;
+use super::blobs::Closed;
 use crate::store::{Ticked, Waiting};
 
 /// Things that are done in one transaction.
@@ -109,13 +110,23 @@ impl Service {
                 return false;
             }
         };
-        for digest in &collected.blobs {
-            if let Err(error) = closed.remove(*digest).await {
-                tracing::error!(%error, %digest, "cannot remove the file of a blob");
+        self.metrics.collected.inc_by(collected.jobs);
+        self.delete(&closed, &collected.blobs).await && collected.more
+    }
+
+    /// Deletes the files of blobs; those that cannot be deleted come back with the next collection.
+    async fn delete(&self, closed: &Closed, blobs: &[Digest]) -> bool {
+        let mut deleted = Vec::with_capacity(blobs.len());
+        for digest in blobs {
+            match closed.remove(*digest).await {
+                Ok(()) => deleted.push(*digest),
+                Err(error) => tracing::error!(%error, %digest, "cannot remove the file of a blob"),
             }
         }
-        self.metrics.collected.inc_by(collected.jobs);
-        collected.more
+        if let Err(error) = self.store.blobs_deleted(&deleted).await {
+            tracing::error!(%error, "cannot note which blobs are deleted");
+        }
+        deleted.len() == blobs.len()
     }
 
     /// Why a queued job still waits.

@@ -18,6 +18,10 @@ pub trait Blobs {
         now: Timestamp,
     ) -> Result<(), StoreError>;
 
+    /// Notes that the files of these blobs, which a collection gave back, were deleted. Until then every collection
+    /// gives them back again, so that no file is left behind by a crash.
+    async fn blobs_deleted(&self, digests: &[Digest]) -> Result<(), StoreError>;
+
     /// A blob, if it exists and someone in `scope` has it. Knowing a digest is not having the blob.
     async fn blob(&self, scope: &Scope, digest: Digest) -> Result<Option<BlobInfo>, StoreError>;
 }

@@ -58,6 +58,9 @@ pub enum StoreError {
         /// Where the next piece must begin.
         next: u64,
     },
+    /// A piece of log that came as text cannot be read.
+    #[error("the log is not valid base64")]
+    BadLog,
     /// A secret that the job asks for does not exist.
     #[error("tenant {tenant} has no secret '{name}'")]
     NoSecret {

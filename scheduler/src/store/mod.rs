@@ -5,11 +5,14 @@
 //! one history. Every implementation passes the same contract suite.
 
 mod blobs;
+#[cfg(test)]
+mod contract;
 mod error;
 mod queue;
 mod reports;
 mod retention;
 mod secrets;
+mod sqlite;
 mod tenants;
 mod tokens;
 
@@ -28,6 +31,7 @@ pub use queue::{Census, Claim, Claimed, JobFilter, LaneCount, LogPart, NewJob, S
 pub use reports::{Attempted, Delivery, DeliveryId, DeliveryState, Due, Reports};
 pub use retention::{Collected, Retention};
 pub use secrets::{SecretInfo, Secrets};
+pub use sqlite::SqliteStore;
 pub use tenants::{Caps, Queue, Tenant, Tenants};
 pub use tokens::{NewToken, Permission, TokenInfo, Tokens};
 

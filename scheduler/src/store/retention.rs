@@ -31,8 +31,8 @@ impl Default for Retention {
 pub struct Collected {
     /// Jobs.
     pub jobs: u64,
-    /// Blobs that nothing refers to any more; the caller deletes their files, and lets nobody add a blob between the
-    /// collection and the end of that.
+    /// Blobs that nothing refers to any more; the caller deletes their files, lets nobody add a blob between the
+    /// collection and the end of that, and then says so: [`super::Blobs::blobs_deleted`].
     pub blobs: Vec<Digest>,
     /// Whether there is more to do at once.
     pub more: bool,

@@ -9,7 +9,7 @@ use super::StoreError;
 /// The tokens of a scheduler.
 #[async_trait]
 pub trait Tokens {
-    /// Adds a token; its tenant is made if it is new. A name that is taken is refused.
+    /// Adds a token, created now; its tenant is made if it is new. A name that is taken is refused.
     async fn add_token(&self, token: NewToken, now: Timestamp) -> Result<(), StoreError>;
 
     /// The token with this SHA-256, if it exists and has not expired.

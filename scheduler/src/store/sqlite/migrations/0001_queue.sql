@@ -36,6 +36,7 @@ CREATE TABLE lanes (
 ) STRICT;
 
 CREATE INDEX lanes_active ON lanes (tenant) WHERE queued > 0 OR running > 0;
+CREATE INDEX lanes_empty ON lanes (id) WHERE queued = 0 AND running = 0;
 
 CREATE TABLE jobs (
     id TEXT NOT NULL PRIMARY KEY,
@@ -65,7 +66,8 @@ CREATE TABLE jobs (
     -- Since when it waits, and how long it may from then on.
     waits_ms INTEGER NOT NULL,
     patience_ms INTEGER,
-    -- How many steps it has, how many events it had, how many of them its worker reported in this attempt.
+    -- How many reports and steps it has, how many events it had, how many of them its worker told of in this attempt.
+    reports INTEGER NOT NULL,
     steps INTEGER NOT NULL,
     events INTEGER NOT NULL,
     noted INTEGER NOT NULL DEFAULT 0,
@@ -197,3 +199,10 @@ CREATE TABLE totals (
 ) STRICT, WITHOUT ROWID;
 
 INSERT INTO totals (name, bytes) VALUES ('logs', 0), ('blobs', 0);
+
+-- Files that nothing refers to any more and that may still be there: `log` by path, `blob` by digest.
+CREATE TABLE removals (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
