@@ -23,5 +23,4 @@ pub mod store;
 pub use config::{Config, Http, Webhooks};
 pub use error::SchedulerError;
 pub use reports::{BadNetwork, Network};
-pub use scheduler::Scheduler;
 pub use scheduler::{Scheduler, serve};

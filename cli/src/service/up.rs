@@ -24,7 +24,7 @@ pub(crate) fn run(args: &UpArgs, global: &Global, out: &Out) -> Result<u8, CliEr
         let token = ready.scheduler.renew_token("this-process", &[Permission::Worker]).await?;
         let mut config = worker::config(&ready.url, &token, &args.worker, &settings, &host)?;
         config.hurry = ending.hurry.clone();
-        config.metrics = ready.scheduler.metrics();
+        ready.scheduler.add_metrics(config.metrics.clone());
         let slots = config.capacity.slots;
         out.note(&format!("{}running {slots} job(s) at the same time\n", ready.greeting()))?;
         both(ready, config, &ending).await.map(|()| 0)
