@@ -12,6 +12,7 @@ use crate::output::{Out, Stream};
 
 mod args;
 mod bench;
+mod client;
 mod commands;
 mod config;
 mod engine;
@@ -21,16 +22,20 @@ mod input;
 mod limits;
 mod output;
 mod request;
+mod service;
 mod signals;
 mod surroundings;
 mod toolchains;
 mod values;
+mod watch;
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     let (out, result) = match Cli::read(&words) {
         Ok(cli) => {
-            output::log::start(cli.global.verbose);
+            if !cli.command.is_service() {
+                output::log::start(cli.global.verbose);
+            }
             let out = Out::of(&cli.global);
             let result = commands::execute(&cli.command, &cli.global, &out);
             (out, result)

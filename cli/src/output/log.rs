@@ -27,9 +27,12 @@ pub(crate) fn service(format: LogFormat, verbose: u8) {
         1 => Level::DEBUG,
         _ => Level::TRACE,
     };
-    let log = tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(verbose > 1);
+    let log =
+        tracing_subscriber::fmt().with_max_level(level).with_writer(std::io::stderr).with_target(verbose > 1);
     match format {
-        LogFormat::Text => log.with_ansi(super::Stream::Stderr.is_terminal() && super::colours_wanted()).init(),
+        LogFormat::Text => {
+            log.with_ansi(super::Stream::Stderr.is_terminal() && super::colours_wanted()).init()
+        }
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
 }

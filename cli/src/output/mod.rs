@@ -12,14 +12,19 @@ use crate::error::CliError;
 pub(crate) mod doctor;
 pub(crate) mod escape;
 pub(crate) mod human;
+pub(crate) mod jobs;
 pub(crate) mod json;
 pub(crate) mod log;
+mod log_sink;
+pub(crate) mod moment;
 pub(crate) mod plan;
 
 mod patient;
 pub(crate) mod sink;
 pub(crate) mod table;
+pub(crate) mod watch;
 
+pub(crate) use log_sink::LogSink;
 pub(crate) use patient::Patient;
 
 /// One of our two output streams.

@@ -23,7 +23,8 @@ pub(crate) fn run<F: Future<Output = Result<u8, CliError>>>(
     service: impl FnOnce(Ending) -> F,
 ) -> Result<u8, CliError> {
     nix::sys::prctl::set_dumpable(false).map_err(|errno| CliError::Runtime(errno.into()))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
     let ending = Ending::default();
     let ended = runtime.block_on(async {
         let mut signals = Signals::listen().map_err(CliError::Runtime)?;

@@ -46,7 +46,8 @@ impl Ready {
         configured.apply(&mut config);
         let scheduler = Scheduler::open(config).await?;
         let address = part.listen.or(configured.listen).unwrap_or(LISTEN);
-        let listener = TcpListener::bind(address).await.map_err(|source| CliError::listen(address, source))?;
+        let listener =
+            TcpListener::bind(address).await.map_err(|source| CliError::listen(address, source))?;
         let url = url(listener.local_addr().map_err(|source| CliError::listen(address, source))?);
         let first_token = scheduler.first_token().await?;
         let token = scheduler.renew_token("this-machine", &[Permission::Admin]).await?;

@@ -44,7 +44,8 @@ pub(crate) fn config(
 }
 
 fn host_name() -> Result<WorkerName, CliError> {
-    let unknown = || CliError::usage("the name of this host is no name for a worker", "name the worker: --name NAME");
+    let unknown =
+        || CliError::usage("the name of this host is no name for a worker", "name the worker: --name NAME");
     let name = nix::unistd::gethostname().map_err(|errno| CliError::Runtime(errno.into()))?;
     name.to_str().and_then(|name| name.parse().ok()).ok_or_else(unknown)
 }
@@ -53,7 +54,10 @@ fn host_name() -> Result<WorkerName, CliError> {
 fn cache_folder(settings: &Settings, host: &Surroundings) -> Result<PathBuf, CliError> {
     let folder = settings.config.worker.cache.clone().or_else(|| Some(host.state_folder()?.join("worker")));
     folder.ok_or_else(|| {
-        CliError::usage("there is no home folder to cache blobs in", "name one in the configuration: worker.cache")
+        CliError::usage(
+            "there is no home folder to cache blobs in",
+            "name one in the configuration: worker.cache",
+        )
     })
 }
 

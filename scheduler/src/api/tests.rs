@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dayfly_jobs::wire::{
-    Capacity, Completion, Lease, LeaseRequest, Leases, Permission, Problem, Registered, Registration, Rest, Submitted,
+    Capacity, Completion, Lease, LeaseRequest, Leases, Permission, Problem, Registered, Registration, Rest,
+    Submitted,
 };
 use dayfly_jobs::{Bytes, Digest, HostReport, JobId, JobResult, LeaseId, LogEnd, Verdict};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -161,8 +162,13 @@ fn job(name: &str) -> Value {
 /// The result of a job that passed with this log.
 fn passed(log: &[u8]) -> Completion {
     let end = LogEnd { bytes: u64::try_from(log.len()).unwrap(), digest: digest(log) };
-    let result =
-        JobResult { verdict: Verdict::Passed, steps: Vec::new(), outputs: Vec::new(), artifacts: Vec::new(), log: end };
+    let result = JobResult {
+        verdict: Verdict::Passed,
+        steps: Vec::new(),
+        outputs: Vec::new(),
+        artifacts: Vec::new(),
+        log: end,
+    };
     Completion::Finished { result: Box::new(result), rest: Rest::default() }
 }
 
@@ -185,7 +191,9 @@ async fn problem_of(answer: Response) -> Problem {
     assert_eq!(headers["content-type"], "application/problem+json", "{status}");
     let problem: Problem = answer.json().await.unwrap();
     assert_eq!(problem.status, status.as_u16());
-    assert!(problem.kind.starts_with(Problem::URN) && !problem.title.is_empty() && !problem.detail.is_empty());
+    assert!(
+        problem.kind.starts_with(Problem::URN) && !problem.title.is_empty() && !problem.detail.is_empty()
+    );
     assert_eq!(headers.contains_key("retry-after"), matches!(problem.status, 429 | 503 | 507));
     problem
 }

@@ -9,7 +9,7 @@ mod payload;
 mod sender;
 mod signature;
 
-pub use address::Network;
+pub use address::{BadNetwork, Network};
 pub(crate) use address::Rules;
 pub(crate) use backoff::SCHEDULE_MS;
 pub(crate) use sender::Sender;

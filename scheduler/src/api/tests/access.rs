@@ -6,7 +6,10 @@ use super::*;
 async fn a_token_is_shown_once_and_ends_at_once() {
     let server = Server::start().await;
     let token = server.token("ci", "team", &["read"]).await;
-    assert_eq!(server.call_as(&token, Method::GET, "/v1/jobs").send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(
+        server.call_as(&token, Method::GET, "/v1/jobs").send().await.unwrap().status(),
+        StatusCode::OK
+    );
     let list = server.call(Method::GET, "/v1/tokens").send().await.unwrap().text().await.unwrap();
     assert!(list.contains("\"ci\"") && !list.contains("dfy_"), "{list}");
     let again = json!({"name": "ci", "tenant": "team", "permits": ["read"]});
@@ -20,9 +23,11 @@ async fn a_token_is_shown_once_and_ends_at_once() {
 async fn a_token_is_good_for_as_long_as_was_said() {
     let server = Server::start().await;
     let request = json!({"name": "short", "tenant": "team", "permits": ["read"], "lasts_ms": 0});
-    let made: Value = json_of(server.call(Method::POST, "/v1/tokens").json(&request), StatusCode::CREATED).await;
+    let made: Value =
+        json_of(server.call(Method::POST, "/v1/tokens").json(&request), StatusCode::CREATED).await;
     tokio::time::sleep(Duration::from_millis(5)).await;
-    refused(server.call_as(made["token"].as_str().unwrap(), Method::GET, "/v1/jobs"), 401, "unauthorized").await;
+    refused(server.call_as(made["token"].as_str().unwrap(), Method::GET, "/v1/jobs"), 401, "unauthorized")
+        .await;
     for bad in [
         json!({"name": "a b", "tenant": "team", "permits": ["read"]}),
         json!({"name": "ab", "tenant": "team", "permits": []}),
@@ -57,7 +62,8 @@ async fn a_secret_reaches_its_job_and_nobody_else() {
     let worker = server.worker("w1").await;
     let lease = worker.lease().await;
     assert_eq!(lease.secrets[&"deploy".parse().unwrap()], "correct horse battery");
-    let shown = server.call(Method::GET, &format!("/v1/jobs/{id}")).send().await.unwrap().text().await.unwrap();
+    let shown =
+        server.call(Method::GET, &format!("/v1/jobs/{id}")).send().await.unwrap().text().await.unwrap();
     assert!(!shown.contains("horse"), "{shown}");
 
     with_secret["secrets"] = json!([{"name": "unknown"}]);
@@ -76,7 +82,8 @@ async fn tenants_and_queues_have_parts_and_caps() {
     let caps = json!({"max_running": 1, "max_queued": 2});
     let _: Value = json_of(server.call(Method::PUT, "/v1/queues/small").json(&caps), StatusCode::OK).await;
     let share = json!({"weight": 300, "max_running": 5, "max_queued": 1000});
-    let tenant: Value = json_of(server.call(Method::PUT, "/v1/tenants/team").json(&share), StatusCode::OK).await;
+    let tenant: Value =
+        json_of(server.call(Method::PUT, "/v1/tenants/team").json(&share), StatusCode::OK).await;
     assert_eq!(tenant["weight"], 300);
     let bad = json!({"weight": 0, "max_running": 5, "max_queued": 1000});
     refused(server.call(Method::PUT, "/v1/tenants/team").json(&bad), 400, "bad-request").await;

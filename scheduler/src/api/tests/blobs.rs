@@ -15,12 +15,17 @@ async fn a_blob_is_kept_under_its_own_digest_only() {
     refused(server.call(Method::PUT, &wrong).body(content.clone()), 422, "wrong-digest").await;
     refused(server.call(Method::GET, &wrong), 404, "not-found").await;
 
-    let kept: BlobInfo = json_of(server.call(Method::PUT, &path).body(content.clone()), StatusCode::CREATED).await;
+    let kept: BlobInfo =
+        json_of(server.call(Method::PUT, &path).body(content.clone()), StatusCode::CREATED).await;
     assert_eq!(kept.size.get(), 300_000);
-    let again: BlobInfo = json_of(server.call(Method::PUT, &path).body(content.clone()), StatusCode::OK).await;
+    let again: BlobInfo =
+        json_of(server.call(Method::PUT, &path).body(content.clone()), StatusCode::OK).await;
     assert_eq!(again.digest, kept.digest);
     let head = server.call(Method::HEAD, &path).send().await.unwrap();
-    assert_eq!((head.status(), &head.headers()["content-length"]), (StatusCode::OK, &"300000".parse().unwrap()));
+    assert_eq!(
+        (head.status(), &head.headers()["content-length"]),
+        (StatusCode::OK, &"300000".parse().unwrap())
+    );
     let got = server.call(Method::GET, &path).send().await.unwrap();
     assert_eq!(got.headers()["x-content-type-options"], "nosniff");
     assert_eq!(got.bytes().await.unwrap(), content);
@@ -70,15 +75,15 @@ async fn a_worker_leaves_artifacts_for_the_tenant_of_its_job() {
     let size = Bytes::new(u64::try_from(content.len()).unwrap());
     let (name, file) = ("page".to_owned(), "out/a\"b.html".to_owned());
     result.artifacts.push(Artifact { name, path: file, size, digest: digest(content) });
-    let _: Value = json_of(worker.complete(lease, &Completion::Finished { result, rest }), StatusCode::OK).await;
+    let _: Value =
+        json_of(worker.complete(lease, &Completion::Finished { result, rest }), StatusCode::OK).await;
 
-    let list: Value = json_of(
-        server.call_as(&tenant, Method::GET, &format!("/v1/jobs/{id}/artifacts")),
-        StatusCode::OK,
-    )
-    .await;
+    let list: Value =
+        json_of(server.call_as(&tenant, Method::GET, &format!("/v1/jobs/{id}/artifacts")), StatusCode::OK)
+            .await;
     assert_eq!(list["items"][0]["path"], "out/a\"b.html");
-    let got = server.call_as(&tenant, Method::GET, &format!("/v1/jobs/{id}/artifacts/0")).send().await.unwrap();
+    let got =
+        server.call_as(&tenant, Method::GET, &format!("/v1/jobs/{id}/artifacts/0")).send().await.unwrap();
     assert_eq!(got.headers()["content-disposition"], "attachment; filename=\"a_b.html\"");
     assert_eq!(got.headers()["content-type"], "application/octet-stream");
     assert_eq!(got.bytes().await.unwrap().as_ref(), content);

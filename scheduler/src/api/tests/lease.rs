@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use dayfly_jobs::wire::{JobDetail, Renewal, RenewRequest, Renewed};
+use dayfly_jobs::wire::{JobDetail, RenewRequest, Renewal, Renewed};
 use dayfly_jobs::{Attempt, State};
 use futures_util::future::join_all;
 
@@ -21,7 +21,8 @@ async fn one_job_goes_to_one_of_many_polls_at_once() {
         (Instant::now(), server.submit(&job("a")).await)
     };
     let (answers, (_, id)) = tokio::join!(polls, submit);
-    let leased: Vec<JobId> = answers.into_iter().flat_map(|answer| answer.leases).map(|lease| lease.id.job).collect();
+    let leased: Vec<JobId> =
+        answers.into_iter().flat_map(|answer| answer.leases).map(|lease| lease.id.job).collect();
     assert_eq!(leased, [id]);
 }
 
@@ -103,7 +104,8 @@ async fn renewing_brings_the_wish_to_cancel_and_tells_what_is_lost() {
     let renewed = renew().await;
     assert_eq!(renewed[0], Renewal::Kept { lasts_ms: 15_000, cancel: true });
     assert_eq!(renewed[1], Renewal::Lost { latest: Attempt(1) });
-    let ended: dayfly_jobs::wire::Completed = json_of(worker.complete(lease, &Completion::Stopped), StatusCode::OK).await;
+    let ended: dayfly_jobs::wire::Completed =
+        json_of(worker.complete(lease, &Completion::Stopped), StatusCode::OK).await;
     assert_eq!(ended.state, State::Cancelled);
 }
 

@@ -62,7 +62,9 @@ async fn a_late_result_is_refused_and_the_story_tells_it() {
     let told: Explanation = server.get(&format!("/v1/jobs/{id}/explain")).await;
     let story: Vec<String> = told.story.into_iter().map(|line| line.text).collect();
     let story = story.join("\n");
-    for part in ["worker w1 took it", "its lease is lost", "worker w2 took it", "refused", "ended as finished"] {
+    for part in
+        ["worker w1 took it", "its lease is lost", "worker w2 took it", "refused", "ended as finished"]
+    {
         assert!(story.contains(part), "{part}: {story}");
     }
 }
@@ -70,12 +72,14 @@ async fn a_late_result_is_refused_and_the_story_tells_it() {
 #[tokio::test]
 async fn the_same_key_is_the_same_job() {
     let server = Server::start().await;
-    let call = |name: &str| server.call(Method::POST, "/v1/jobs").header("idempotency-key", "k1").json(&job(name));
+    let call =
+        |name: &str| server.call(Method::POST, "/v1/jobs").header("idempotency-key", "k1").json(&job(name));
     let first: Submitted = json_of(call("a"), StatusCode::CREATED).await;
     let again: Submitted = json_of(call("a"), StatusCode::OK).await;
     assert_eq!((again.id, again.created), (first.id, false));
     refused(call("b"), 422, "key-reused").await;
-    let bad = server.call(Method::POST, "/v1/jobs").header("idempotency-key", "x".repeat(201)).json(&job("a"));
+    let bad =
+        server.call(Method::POST, "/v1/jobs").header("idempotency-key", "x".repeat(201)).json(&job("a"));
     refused(bad, 400, "bad-request").await;
 }
 

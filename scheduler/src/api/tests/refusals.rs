@@ -12,7 +12,12 @@ struct Case {
     name: &'static str,
 }
 
-fn case(call: (&str, &'static str), token: &'static str, body: (&'static str, &[u8]), end: (u16, &'static str)) -> Case {
+fn case(
+    call: (&str, &'static str),
+    token: &'static str,
+    body: (&'static str, &[u8]),
+    end: (u16, &'static str),
+) -> Case {
     let method = Method::from_bytes(call.0.as_bytes()).unwrap();
     Case { method, path: call.1, token, kind: body.0, body: body.1.to_vec(), status: end.0, name: end.1 }
 }
@@ -74,7 +79,8 @@ async fn every_refusal_is_a_problem_that_says_what_it_is() {
     let unknown = format!("dfy_{}", "a".repeat(43));
     for case in table() {
         let what = format!("{} {} as '{}' ({})", case.method, case.path, case.token, case.kind);
-        let mut call = server.client.request(case.method, format!("{}{}", server.url, case.path)).body(case.body);
+        let mut call =
+            server.client.request(case.method, format!("{}{}", server.url, case.path)).body(case.body);
         call = match case.token {
             "" => call,
             "admin" => call.bearer_auth(&server.admin),
@@ -116,7 +122,8 @@ async fn heads_that_are_too_long_are_refused() {
 
 #[tokio::test]
 async fn who_calls_too_often_is_told_when_to_come_again() {
-    let server = Server::start_with(|config| (config.http.calls_per_second, config.http.calls_burst) = (1, 5)).await;
+    let server =
+        Server::start_with(|config| (config.http.calls_per_second, config.http.calls_burst) = (1, 5)).await;
     let mut last = None;
     for _ in 0..8 {
         last = Some(server.call(Method::GET, "/v1/jobs").send().await.unwrap());
@@ -131,7 +138,8 @@ async fn who_guesses_tokens_is_slowed_down() {
     let mut statuses = Vec::new();
     for number in 0..8 {
         let token = format!("dfy_{number:043}");
-        statuses.push(server.call_as(&token, Method::GET, "/v1/jobs").send().await.unwrap().status().as_u16());
+        statuses
+            .push(server.call_as(&token, Method::GET, "/v1/jobs").send().await.unwrap().status().as_u16());
     }
     assert_eq!(statuses[..5], [401; 5]);
     assert_eq!(statuses[7], 429);

@@ -102,7 +102,10 @@ async fn a_report_is_signed_and_tried_until_it_arrives() {
     let tag = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &key), signed.as_bytes());
     assert_eq!(header("webhook-signature"), format!("v1,{}", STANDARD.encode(tag.as_ref())));
     let body: Value = serde_json::from_str(body).unwrap();
-    assert_eq!((body["type"].clone(), body["data"]["id"].clone()), (json!("job.cancelled"), json!(id.to_string())));
+    assert_eq!(
+        (body["type"].clone(), body["data"]["id"].clone()),
+        (json!("job.cancelled"), json!(id.to_string()))
+    );
     assert!(body["timestamp"].as_str().unwrap().ends_with('Z'));
 }
 
@@ -114,7 +117,8 @@ async fn a_report_that_is_given_up_can_be_sent_again() {
     let id = cancelled(&server, &receiver.url).await;
     let dead = delivery(&server, id, "dead").await;
     assert!(dead["error"].as_str().unwrap().contains("410"), "{dead}");
-    let again = server.call(Method::POST, &format!("/v1/jobs/{id}/deliveries/0/redeliver")).send().await.unwrap();
+    let again =
+        server.call(Method::POST, &format!("/v1/jobs/{id}/deliveries/0/redeliver")).send().await.unwrap();
     assert_eq!(again.status(), StatusCode::ACCEPTED);
     receiver.wait_for(2).await;
     delivery(&server, id, "delivered").await;

@@ -26,7 +26,8 @@ async fn it_tells_how_it_is_and_what_it_counts() {
 #[tokio::test]
 async fn the_description_is_served_to_programs_and_people() {
     let server = Server::start().await;
-    let described: Value = server.client.get(format!("{}/openapi.json", server.url)).send().await.unwrap().json().await.unwrap();
+    let described: Value =
+        server.client.get(format!("{}/openapi.json", server.url)).send().await.unwrap().json().await.unwrap();
     assert!(described["paths"]["/v1/jobs"]["post"].is_object());
     let page = server.client.get(format!("{}/docs", server.url)).send().await.unwrap();
     assert!(page.headers()["content-security-policy"].to_str().unwrap().starts_with("default-src 'none'"));

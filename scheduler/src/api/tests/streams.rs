@@ -23,13 +23,15 @@ async fn a_log_is_followed_to_its_end_and_resumed_in_the_middle() {
     let id = server.submit(&job("a")).await;
     let worker = server.worker("w1").await;
     let lease = worker.lease().await.id;
-    let follow = || server.call(Method::GET, &format!("/v1/jobs/{id}/logs")).header("accept", "text/event-stream");
+    let follow =
+        || server.call(Method::GET, &format!("/v1/jobs/{id}/logs")).header("accept", "text/event-stream");
     let write = async {
         for (offset, part) in [(0, "one\n"), (4, "two €"), (11, "\nthree\n")] {
             tokio::time::sleep(Duration::from_millis(50)).await;
             let _: Value = json_of(worker.log(lease, offset, part), StatusCode::OK).await;
         }
-        let _: Value = json_of(worker.complete(lease, &passed("one\ntwo €\nthree\n".as_bytes())), StatusCode::OK).await;
+        let _: Value =
+            json_of(worker.complete(lease, &passed("one\ntwo €\nthree\n".as_bytes())), StatusCode::OK).await;
     };
     let read = async { follow().send().await.unwrap().text().await.unwrap() };
     let (stream, ()) = tokio::join!(read, write);
@@ -96,12 +98,18 @@ async fn parts_of_a_log_are_read_and_gaps_refused() {
 
     let path = format!("/v1/jobs/{id}/logs");
     let whole = server.call(Method::GET, &path).send().await.unwrap();
-    assert_eq!((whole.status().as_u16(), &whole.headers()["content-length"]), (200, &"320000".parse().unwrap()));
+    assert_eq!(
+        (whole.status().as_u16(), &whole.headers()["content-length"]),
+        (200, &"320000".parse().unwrap())
+    );
     assert_eq!(whole.text().await.unwrap(), large);
     let tail = server.call(Method::GET, &format!("{path}?tail=8")).send().await.unwrap();
     assert_eq!(tail.text().await.unwrap(), "0039999\n");
     let part = server.call(Method::GET, &path).header("range", "bytes=8-15").send().await.unwrap();
-    assert_eq!((part.status().as_u16(), &part.headers()["content-range"]), (206, &"bytes 8-15/320000".parse().unwrap()));
+    assert_eq!(
+        (part.status().as_u16(), &part.headers()["content-range"]),
+        (206, &"bytes 8-15/320000".parse().unwrap())
+    );
     assert_eq!(part.text().await.unwrap(), "0000001\n");
     refused(server.call(Method::GET, &path).header("range", "bytes=320000-"), 416, "bad-range").await;
 }
