@@ -1,50 +1,30 @@
-//! The data folder: one process at a time, for its owner's eyes only.
+//! The data folder, for its owner's eyes only. That one scheduler at a time uses it is the store's to see to.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use nix::errno::Errno;
-use nix::fcntl::{Flock, FlockArg, OFlag};
 use nix::unistd::geteuid;
 
 use crate::client::Discovered;
 use crate::error::CliError;
 
-/// Held by the process that uses the folder; never removed, because who waits for it waits for this very file.
-const LOCK: &str = "lock";
-
-/// A data folder that nobody else uses while this lives.
+/// A data folder, and what clients find in it.
 #[derive(Debug)]
 pub(crate) struct DataFolder {
     path: PathBuf,
-    _lock: Flock<File>,
+    /// Whether it is we who left the file for clients.
+    told: bool,
 }
 
 impl DataFolder {
-    /// Makes the folder if it is not there, and takes it.
-    pub(crate) fn take(path: PathBuf) -> Result<Self, CliError> {
+    /// Makes the folder if it is not there.
+    pub(crate) fn open(path: PathBuf) -> Result<Self, CliError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
         made.map_err(|error| CliError::path("make", &path, error))?;
         check(&path)?;
-        let lock = path.join(LOCK);
-        let opened = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags((OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK).bits())
-            .open(&lock)
-            .map_err(|error| CliError::path("open", &lock, error))?;
-        match Flock::lock(opened, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => Ok(Self { path, _lock: lock }),
-            Err((_, Errno::EWOULDBLOCK)) => Err(CliError::usage(
-                format!("another dayfly uses {}", path.display()),
-                "end it first, or use another folder: --data DIR",
-            )),
-            Err((_, errno)) => Err(CliError::path("lock", &lock, errno.into())),
-        }
+        Ok(Self { path, told: false })
     }
 
     /// Where it is.
@@ -53,7 +33,7 @@ impl DataFolder {
     }
 
     /// Tells programs of the same user on this machine where to call and with which token.
-    pub(crate) fn leave_for_clients(&self, found: &Discovered) -> Result<(), CliError> {
+    pub(crate) fn leave_for_clients(&mut self, found: &Discovered) -> Result<(), CliError> {
         let path = self.path.join(Discovered::FILE);
         let text = serde_json::to_vec(found).map_err(io::Error::other);
         let write = |text: Vec<u8>| {
@@ -63,14 +43,18 @@ impl DataFolder {
             file.persist(&path)?;
             Ok(())
         };
-        text.and_then(write).map_err(|error| CliError::path("write", &path, error))
+        text.and_then(write).map_err(|error| CliError::path("write", &path, error))?;
+        self.told = true;
+        Ok(())
     }
 }
 
 impl Drop for DataFolder {
     fn drop(&mut self) {
-        // Nobody listens there any more; a file that is left only makes the next client's error less clear.
-        fs::remove_file(self.path.join(Discovered::FILE)).ok();
+        if self.told {
+            // Nobody listens there any more; a file that is left only makes the next client's error less clear.
+            fs::remove_file(self.path.join(Discovered::FILE)).ok();
+        }
     }
 }
 
@@ -96,22 +80,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_has_one_user() {
-        let top = tempfile::tempdir().unwrap();
-        let path = top.path().join("a/b");
-        let first = DataFolder::take(path.clone()).unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
-        let second = DataFolder::take(path.clone()).unwrap_err();
-        assert!(second.to_string().contains("another dayfly uses"), "{second}");
-        drop(first);
-        DataFolder::take(path).unwrap();
-    }
-
-    #[test]
     fn clients_find_it_while_it_lives() {
         let top = tempfile::tempdir().unwrap();
         let path = top.path().join("data");
-        let folder = DataFolder::take(path.clone()).unwrap();
+        let mut folder = DataFolder::open(path.clone()).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
         let found = Discovered { url: "http://127.0.0.1:1".into(), token: "t".into() };
         folder.leave_for_clients(&found).unwrap();
         let file = path.join(Discovered::FILE);
@@ -124,7 +97,7 @@ mod tests {
     fn a_folder_that_others_may_read_is_refused() {
         let top = tempfile::tempdir().unwrap();
         fs::set_permissions(top.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let error = DataFolder::take(top.path().to_owned()).unwrap_err();
+        let error = DataFolder::open(top.path().to_owned()).unwrap_err();
         assert!(error.fix().is_some_and(|fix| fix.contains("chmod 700")), "{error}");
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Ready {
 }
 
 impl Ready {
-    /// Takes the folder, opens the store, listens, and leaves a word for clients.
+    /// Opens the store, listens, and leaves a word for clients.
     pub(crate) async fn open(
         part: &SchedulerPart,
         settings: &Settings,
@@ -41,7 +41,7 @@ impl Ready {
         let data = data.ok_or_else(|| {
             CliError::usage("there is no home folder to keep the data in", "name a folder: --data DIR")
         })?;
-        let folder = DataFolder::take(data)?;
+        let mut folder = DataFolder::open(data)?;
         let mut config = Config::new(folder.path().to_owned());
         configured.apply(&mut config);
         let scheduler = Scheduler::open(config).await?;
