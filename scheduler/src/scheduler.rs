@@ -95,6 +95,7 @@ impl Scheduler {
         let router = api::router(Arc::clone(&service));
         server::run(&service, router, listener, service.closing.clone()).await;
         work.shutdown().await;
+        service.store.close().await;
         tracing::info!("the scheduler has ended");
         Ok(())
     }

@@ -208,11 +208,12 @@ impl Worker {
         let id = lease.id;
         tracing::info!(job = %id.job, attempt = %id.attempt, tenant = %lease.tenant, "leased");
         self.held.add(id, since, Duration::from_millis(lease.lasts_ms), stop.clone());
+        // Before the next call for jobs, which says how much room is left.
+        let share = self.room.try_take(&lease.spec);
         let worker = Arc::clone(self);
         tokio::spawn(async move {
             let _held = Released { worker: &worker, lease: id, stop: stop.clone() };
-            if worker.room.could_hold(&lease.spec) {
-                let share = worker.room.try_take(&lease.spec);
+            if share.is_some() || worker.room.could_hold(&lease.spec) {
                 attend(Arc::clone(&worker), lease, share, stop).await;
             } else {
                 let error = "it needs more than this worker has".to_owned();

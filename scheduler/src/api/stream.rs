@@ -9,8 +9,8 @@ use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use dayfly_jobs::JobId;
 use dayfly_jobs::wire::{Happened, JobEvent, LogEvent};
+use dayfly_jobs::{Attempt, JobId};
 use futures_util::Stream;
 use futures_util::stream::unfold;
 
@@ -106,7 +106,7 @@ impl Source for Events {
 /// The log of a job from `offset`.
 pub(super) fn log(app: App, job: JobId, offset: u64) -> Sse<impl Stream<Item = Item>> {
     let watch = app.watch(job);
-    stream(Log { app, job, watch, offset })
+    stream(Log { app, job, watch, offset, attempt: None })
 }
 
 struct Log {
@@ -114,6 +114,8 @@ struct Log {
     job: JobId,
     watch: Watch,
     offset: u64,
+    /// The one whose log was read last.
+    attempt: Option<Attempt>,
 }
 
 impl Source for Log {
@@ -123,7 +125,8 @@ impl Source for Log {
                 Ok(part) => part,
                 Err(error) => return failed(error),
             };
-            if part.length < self.offset {
+            let before = self.attempt.replace(part.attempt);
+            if part.length < self.offset || before.is_some_and(|before| before != part.attempt) {
                 // Another attempt began, and its log with it.
                 self.offset = 0;
                 return framed("restart", 0, &LogEvent::default()).map_or_else(|step| step, Step::Item);

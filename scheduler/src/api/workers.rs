@@ -107,18 +107,18 @@ pub(super) async fn renew(
     ok(app.renew(&seat, &request).await?)
 }
 
-/// Tell that a step began or ended.
+/// Tell which steps began or ended, in their order.
 #[utoipa::path(post, path = "/v1/leases/{lease}/events", tag = "worker protocol",
     params(("lease" = String, Path, description = "JOB.ATTEMPT")),
-    request_body = ref("#/components/schemas/Progress"),
+    request_body = ref("#/components/schemas/ManyProgress"),
     responses((status = 204, description = "It is noted")))]
 pub(super) async fn progress(
     FromWorker(seat): FromWorker,
     State(app): State<App>,
     At(lease): At<LeaseId>,
-    LargeJson(progress): LargeJson<Progress>,
+    LargeJson(progress): LargeJson<Vec<Progress>>,
 ) -> Result<StatusCode, Problem> {
-    app.progress(&seat.name, lease, vec![progress]).await?;
+    app.progress(&seat.name, lease, progress).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

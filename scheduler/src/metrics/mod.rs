@@ -30,6 +30,7 @@ pub(crate) struct Metrics {
     pub(crate) connections: IntGauge,
     ends: IntCounterVec,
     waits: Histogram,
+    store: HistogramVec,
     calls: HistogramVec,
     queued: IntGaugeVec,
     oldest: IntGaugeVec,
@@ -55,7 +56,18 @@ impl Metrics {
                 &["state"],
             )?,
             waits: histogram(&registry, "job_wait_seconds", "From submission to lease", WAITS)?,
-            calls: calls(&registry)?,
+            store: timings(
+                &registry,
+                "store_seconds",
+                "From asking the store for a change to its commit",
+                &["change"],
+            )?,
+            calls: timings(
+                &registry,
+                "http_call_seconds",
+                "From a call to its answer, by route",
+                &["method", "route", "status"],
+            )?,
             queued: gauges(&registry, "jobs_queued", "Jobs that wait", lane)?,
             oldest: gauges(&registry, "jobs_oldest_seconds", "How long the oldest of them waits", lane)?,
             running: gauges(&registry, "jobs_running", "Jobs that are leased or run", lane)?,
@@ -73,6 +85,11 @@ impl Metrics {
     /// A job was leased after so many milliseconds.
     pub(crate) fn waited(&self, millis: u64) {
         self.waits.observe(std::time::Duration::from_millis(millis).as_secs_f64());
+    }
+
+    /// The store was asked for a change at this moment and has committed or refused it.
+    pub(crate) fn stored(&self, change: &str, since: std::time::Instant) {
+        self.store.with_label_values(&[change]).observe(since.elapsed().as_secs_f64());
     }
 
     /// An attempt ended.
@@ -173,10 +190,13 @@ fn histogram(
     Ok(metric)
 }
 
-fn calls(registry: &Registry) -> Result<HistogramVec, prometheus::Error> {
-    let options = HistogramOpts::new("http_call_seconds", "From a call to its answer, by route")
-        .buckets(SECONDS.to_vec());
-    let metric = HistogramVec::new(options, &["method", "route", "status"])?;
+fn timings(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<HistogramVec, prometheus::Error> {
+    let metric = HistogramVec::new(HistogramOpts::new(name, help).buckets(SECONDS.to_vec()), labels)?;
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
 }

@@ -9,8 +9,9 @@ use dayfly_jobs::wire::{
 };
 use dayfly_jobs::{Label, QueueName, WorkerName};
 
-use super::{Room, Service};
+use super::Service;
 use crate::auth::{Hash, Token};
+use crate::dispatch::Offer;
 use crate::problem::{Kind, Problem};
 use crate::store::{NewToken, Scope, StoreError};
 
@@ -80,13 +81,15 @@ impl Seat {
         }
     }
 
-    pub(super) fn room(&self, free: Capacity) -> Room {
-        Room {
+    /// Itself with this room; what needs more is not for this poll.
+    pub(super) fn offer(&self, free: Capacity) -> Offer {
+        Offer {
             worker: self.name.clone(),
             queues: self.queues.clone(),
             labels: self.labels.clone(),
             policies: self.policies.clone(),
             free,
+            whole: free,
         }
     }
 }
@@ -135,12 +138,14 @@ impl Service {
     pub(crate) async fn register(&self, registration: &Registration) -> Result<Token, Problem> {
         let token = Token::generate().map_err(Problem::internal)?;
         self.store.register(registration, &token.hash(), self.clock.now()).await?;
+        tracing::info!(worker = %registration.name, version = registration.version, "a worker joined");
         self.worker_changed(&registration.name);
         Ok(token)
     }
 
     pub(crate) async fn drain(&self, name: &WorkerName, drain: bool) -> Result<(), Problem> {
         self.store.drain(name, drain).await?;
+        tracing::info!(worker = %name, drain, "a worker was told whether to drain");
         self.worker_changed(name);
         Ok(())
     }
@@ -148,6 +153,7 @@ impl Service {
     pub(crate) async fn remove_worker(&self, name: &WorkerName) -> Result<(), Problem> {
         let info = self.store.worker(name, self.clock.now()).await?;
         self.store.remove_worker(name, self.clock.now()).await?;
+        tracing::info!(worker = %name, "a worker was removed");
         self.worker_changed(name);
         for lease in info.into_iter().flat_map(|info| info.leases) {
             self.requeued(lease.job).await;
@@ -173,6 +179,7 @@ impl Service {
             expires_ms: request.lasts_ms.map(|lasts| now.plus_millis(lasts)),
         };
         self.store.add_token(NewToken { hash: token.hash(), info: info.clone() }, now).await?;
+        tracing::info!(name = info.name, tenant = %info.tenant, permits = ?info.permits, "a token was made");
         Ok(TokenCreated { token: token.reveal().to_owned(), info })
     }
 }

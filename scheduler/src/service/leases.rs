@@ -1,15 +1,14 @@
 //! How jobs go out to workers and come back. Whether a worker may still speak for a job is the store's to decide.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dayfly_jobs::wire::{
     Completed, Completion, Lease, LeaseRequest, Leases, LogPosition, Progress, RenewRequest, Renewal, Renewed,
 };
 use dayfly_jobs::{LeaseId, SecretName, State, WorkerName};
-use std::collections::BTreeMap;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use super::Service;
 use super::access::Seat;
@@ -50,7 +49,7 @@ impl Service {
     async fn poll(&self, seat: &Arc<Seat>, request: &LeaseRequest) -> Result<Leases, Problem> {
         let until = Instant::now() + LONGEST_POLL.min(Duration::from_millis(request.wait_ms));
         loop {
-            let place = self.waiters.enter(seat.room(request.free));
+            let place = self.waiters.enter(seat.offer(request.free));
             let now_seat = self.seat(&seat.name).await?;
             if now_seat.draining || !Arc::ptr_eq(seat, &now_seat) {
                 return Ok(Leases { leases: Vec::new(), drain: now_seat.draining });
@@ -62,7 +61,7 @@ impl Service {
             }
             tokio::select! {
                 () = place.woken() => place.looked(),
-                () = tokio::time::sleep_until(until.min(now + ASK_AGAIN)) => {}
+                () = tokio::time::sleep_until(until.min(now + ASK_AGAIN).into()) => {}
                 () = self.closing.cancelled() => return Ok(Leases { leases: Vec::new(), drain: false }),
             }
         }
@@ -80,7 +79,10 @@ impl Service {
             max: request.max.clamp(1, MOST_LEASES),
             until,
         };
-        let claimed = self.store.claim(&claim, now).await?;
+        let begin = Instant::now();
+        let claimed = self.store.claim(&claim, now).await;
+        self.metrics.stored("claim", begin);
+        let claimed = claimed?;
         if !claimed.is_empty() {
             self.due.at_latest(until);
         }
@@ -175,14 +177,14 @@ impl Service {
         lease: LeaseId,
         completion: Completion,
     ) -> Result<Completed, Problem> {
-        let completed =
-            self.store.complete(worker, lease, completion, self.clock.now()).await.map_err(|error| {
-                if matches!(error, StoreError::Refused(_)) {
-                    self.metrics.refused.inc();
-                    self.watchers.touch(lease.job);
-                }
-                error
-            })?;
+        let begin = Instant::now();
+        let completed = self.store.complete(worker, lease, completion, self.clock.now()).await;
+        self.metrics.stored("complete", begin);
+        if matches!(completed, Err(StoreError::Refused(_))) {
+            self.metrics.refused.inc();
+            self.watchers.touch(lease.job);
+        }
+        let completed = completed?;
         if completed.repeated {
             return Ok(completed);
         }

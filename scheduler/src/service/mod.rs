@@ -21,7 +21,7 @@ pub(crate) use access::{Caller, Seat, Who};
 pub(crate) use blobs::{BlobFiles, UploadError};
 pub(crate) use explain::explain;
 pub(crate) use submit::Submission;
-pub(crate) use waiters::{Needs, Room, Waiters};
+pub(crate) use waiters::{Waiters, Wanted};
 pub(crate) use watchers::{Watch, Watchers};
 
 use crate::auth::{Buckets, Hash};
@@ -123,7 +123,7 @@ impl Service {
         self.watchers.touch(job);
         match self.store.job(&Scope::All, job).await {
             Ok(Some(detail)) => {
-                self.waiters.wake(Needs::of(&detail.spec));
+                self.waiters.wake(Wanted::by(&detail.spec));
             }
             Ok(None) => {}
             // Whoever polls finds the job a little later by itself.

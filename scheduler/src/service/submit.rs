@@ -1,9 +1,11 @@
 //! How a job comes in: checked, committed, and a worker woken for it. The answer is given after the commit.
 
+use std::time::Instant;
+
 use dayfly_jobs::wire::Submitted;
 use dayfly_jobs::{InputSource, JobId, JobSpec, Report, TenantName};
 
-use super::{Needs, Service};
+use super::{Service, Wanted};
 use crate::problem::{Kind, Problem};
 use crate::store::NewJob;
 
@@ -29,7 +31,7 @@ impl Service {
             self.check_webhook_key(tenant).await?;
         }
         let now = self.clock.now();
-        let needs: Vec<Needs> = submissions.iter().map(|submission| Needs::of(&submission.spec)).collect();
+        let wanted: Vec<Wanted> = submissions.iter().map(|submission| Wanted::by(&submission.spec)).collect();
         let patience = submissions.iter().filter_map(|submission| submission.spec.timeouts.queue).min();
         let jobs = submissions.into_iter().map(|submission| NewJob {
             id: JobId::new(now, crate::chance::number()),
@@ -38,11 +40,14 @@ impl Service {
             key: submission.key,
             retry_of: submission.retry_of,
         });
-        let submitted = self.store.submit(jobs.collect(), now).await?;
-        let new = submitted.iter().zip(needs).filter(|(submitted, _)| submitted.created);
-        for (_, needs) in new {
+        let begin = Instant::now();
+        let submitted = self.store.submit(jobs.collect(), now).await;
+        self.metrics.stored("submit", begin);
+        let submitted = submitted?;
+        let new = submitted.iter().zip(wanted).filter(|(submitted, _)| submitted.created);
+        for (_, wanted) in new {
             self.metrics.submitted.inc();
-            self.waiters.wake(needs);
+            self.waiters.wake(wanted);
         }
         if let Some(patience) = patience {
             self.due.at_latest(now.plus_millis(patience.as_micros() / 1000));

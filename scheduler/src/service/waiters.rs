@@ -1,52 +1,28 @@
 //! Long polls of workers that have room, and which of them a job wakes. It keeps nothing that a restart would miss:
 //! a poll that is not woken asks the store again by itself after a while.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dayfly_jobs::wire::Capacity;
-use dayfly_jobs::{JobSpec, Label, QueueName, WorkerName};
+use dayfly_jobs::{JobSpec, QueueName, WorkerName};
 use tokio::sync::Notify;
+
+use crate::dispatch::{Needs, Offer};
 
 /// What a job asks of a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Needs {
+pub(crate) struct Wanted {
     pub(crate) queue: QueueName,
-    pub(crate) labels: BTreeSet<Label>,
-    pub(crate) policy: String,
-    pub(crate) demand: Capacity,
+    pub(crate) needs: Needs,
 }
 
-impl Needs {
-    pub(crate) fn of(spec: &JobSpec) -> Self {
-        Self {
-            queue: spec.queue.clone(),
-            labels: spec.labels.clone(),
-            policy: spec.sandbox.policy.clone(),
-            demand: spec.demand(),
-        }
+impl Wanted {
+    pub(crate) fn by(spec: &JobSpec) -> Self {
+        Self { queue: spec.queue.clone(), needs: Needs::of(spec) }
     }
-}
 
-/// What a worker that waits can take.
-#[derive(Debug, Clone)]
-pub(crate) struct Room {
-    pub(crate) worker: WorkerName,
-    pub(crate) queues: BTreeSet<QueueName>,
-    pub(crate) labels: BTreeSet<Label>,
-    pub(crate) policies: BTreeSet<String>,
-    pub(crate) free: Capacity,
-}
-
-impl Room {
-    fn fits(&self, needs: &Needs) -> bool {
-        let (free, demand) = (self.free, needs.demand);
-        (self.queues.is_empty() || self.queues.contains(&needs.queue))
-            && needs.labels.is_subset(&self.labels)
-            && self.policies.contains(&needs.policy)
-            && demand.slots <= free.slots
-            && demand.cpus_milli <= free.cpus_milli
-            && demand.memory <= free.memory
+    fn fits(&self, offer: &Offer) -> bool {
+        offer.could_run(&self.needs, &self.queue) && offer.has_room(&self.needs)
     }
 }
 
@@ -64,7 +40,7 @@ struct State {
 
 #[derive(Debug)]
 struct Waiting {
-    room: Room,
+    offer: Offer,
     signal: Arc<Signal>,
 }
 
@@ -72,7 +48,7 @@ struct Waiting {
 struct Signal {
     notify: Notify,
     /// What it was woken for and has not looked after yet.
-    woken_for: Mutex<Option<Needs>>,
+    woken_for: Mutex<Option<Wanted>>,
 }
 
 impl Waiters {
@@ -81,21 +57,21 @@ impl Waiters {
     }
 
     /// Joins the line. To be done before the store is asked, so that nothing that comes in between is missed.
-    pub(crate) fn enter(self: &Arc<Self>, room: Room) -> Place {
+    pub(crate) fn enter(self: &Arc<Self>, offer: Offer) -> Place {
         let signal = Arc::new(Signal::default());
         let mut state = self.lock();
         let number = state.next;
         state.next += 1;
-        state.waiting.insert(number, Waiting { room, signal: Arc::clone(&signal) });
+        state.waiting.insert(number, Waiting { offer, signal: Arc::clone(&signal) });
         Place { line: Arc::clone(self), number, signal }
     }
 
     /// Wakes the first that can take the job; tells whether there was one.
-    pub(crate) fn wake(&self, needs: Needs) -> bool {
+    pub(crate) fn wake(&self, wanted: Wanted) -> bool {
         let mut state = self.lock();
-        let first = state.waiting.iter().find(|(_, waiting)| waiting.room.fits(&needs)).map(|(n, _)| *n);
+        let first = state.waiting.iter().find(|(_, waiting)| wanted.fits(&waiting.offer)).map(|(n, _)| *n);
         let Some(waiting) = first.and_then(|number| state.waiting.remove(&number)) else { return false };
-        *lock(&waiting.signal.woken_for) = Some(needs);
+        *lock(&waiting.signal.woken_for) = Some(wanted);
         waiting.signal.notify.notify_one();
         true
     }
@@ -104,7 +80,7 @@ impl Waiters {
     pub(crate) fn wake_all(&self, worker: Option<&WorkerName>) {
         let mut state = self.lock();
         state.waiting.retain(|_, waiting| {
-            let meant = worker.is_none_or(|worker| *worker == waiting.room.worker);
+            let meant = worker.is_none_or(|worker| *worker == waiting.offer.worker);
             if meant {
                 waiting.signal.notify.notify_one();
             }
@@ -141,8 +117,8 @@ impl Drop for Place {
     fn drop(&mut self) {
         self.line.lock().waiting.remove(&self.number);
         let left = lock(&self.signal.woken_for).take();
-        if let Some(needs) = left {
-            self.line.wake(needs);
+        if let Some(wanted) = left {
+            self.line.wake(wanted);
         }
     }
 }

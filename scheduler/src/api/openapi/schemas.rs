@@ -28,13 +28,13 @@ pub(super) fn all() -> Map<String, Value> {
         "PageOfJobs" Page<JobSummary>, "PageOfSubmitted" Page<Submitted>, "PageOfEvents" Page<JobEvent>,
         "PageOfArtifacts" Page<Artifact>, "PageOfWorkers" Page<WorkerInfo>, "PageOfTenants" Page<Tenant>,
         "PageOfQueues" Page<Queue>, "PageOfTokens" Page<TokenInfo>, "PageOfSecrets" Page<SecretInfo>,
-        "PageOfDeliveries" Page<Delivery>,
+        "PageOfDeliveries" Page<Delivery>, "ManyProgress" Vec<Progress>,
     );
     // Each of these comes to lie under its own name.
     let mut named = Map::new();
     under!(generator, named:
         "" JobDetail, "" JobSummary, "" Submitted, "" Explanation, "" LogEvent, "" BlobInfo, "" Problem,
-        "" Registration, "" Registered, "" LeaseRequest, "" Leases, "" RenewRequest, "" Renewed, "" Progress,
+        "" Registration, "" Registered, "" LeaseRequest, "" Leases, "" RenewRequest, "" Renewed,
         "" LogPosition, "" Completion, "" Completed, "" TokenRequest, "" TokenCreated, "" WebhookKey, "" Caps,
         "" super::super::workers::Drain, "" super::super::admin::Share, "" super::super::admin::SecretValue,
     );

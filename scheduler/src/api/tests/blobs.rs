@@ -53,7 +53,7 @@ async fn knowing_a_digest_is_not_having_the_blob() {
     let own = server.call_as(&other, Method::PUT, &path).body("mine");
     let _: BlobInfo = json_of(own, StatusCode::CREATED).await;
     let mut job = job("a");
-    job["inputs"] = json!([{"path": "x", "blob": digest(b"nobody has it").to_string()}]);
+    job["inputs"] = json!({"x": {"blob": digest(b"nobody has it").to_string()}});
     let call = server.call_as(&other, Method::POST, "/v1/jobs").json(&job);
     refused(call, 404, "not-found").await;
 }

@@ -20,7 +20,7 @@ async fn a_job_goes_from_its_file_to_its_result() {
     let events = format!("/v1/leases/{}/events", lease.id);
     let started = Progress::StepStarted { step: 0, log_start: 0 };
     for _ in 0..2 {
-        let answer = worker.call(Method::POST, &events).json(&started).send().await.unwrap();
+        let answer = worker.call(Method::POST, &events).json(&[&started]).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::NO_CONTENT);
     }
     let position: Value = json_of(worker.log(lease.id, 0, "hello\n"), StatusCode::OK).await;

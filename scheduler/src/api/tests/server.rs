@@ -39,12 +39,9 @@ async fn an_end_does_not_wait_for_polls_and_followers() {
     let server = Server::start().await;
     let worker = server.worker("w1").await;
     let polls = tokio::spawn(worker.poll(30_000).send());
-    let id = server.submit(&{
-        let mut job = job("a");
-        job["labels"] = json!(["nowhere"]);
-        job
-    });
-    let id = id.await;
+    let mut job = job("a");
+    job["labels"] = json!(["nowhere"]);
+    let id = server.submit(&job).await;
     let follow = server.call(Method::GET, &format!("/v1/jobs/{id}/logs?follow=true")).send().await.unwrap();
     let begin = Instant::now();
     server.stop.cancel();

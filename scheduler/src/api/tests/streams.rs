@@ -79,6 +79,8 @@ async fn events_are_followed_and_resumed_by_their_number() {
     assert_eq!(names.last(), Some(&json!("ended")));
     let rest = follow().header("last-event-id", "1").send().await.unwrap().text().await.unwrap();
     assert_eq!(data(&rest, "event").len(), names.len() - 1);
+    let last = follow().header("last-event-id", names.len().to_string()).send().await.unwrap();
+    assert_eq!(last.status(), StatusCode::NO_CONTENT);
     let page: Value = server.get(&format!("{path}?limit=1&after=1")).await;
     assert_eq!((page["items"][0]["seq"].clone(), page["next"].clone()), (json!(2), json!("2")));
 }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use dayfly_jobs::Bytes;
+use dayfly_jobs::wire::Capacity;
+use std::collections::BTreeSet;
 
 use super::*;
 
@@ -10,23 +12,25 @@ fn capacity(slots: u32) -> Capacity {
     Capacity { slots, cpus_milli: 1000 * slots, memory: Bytes::gib(u64::from(slots)) }
 }
 
-fn room(worker: &str, labels: &[&str]) -> Room {
-    Room {
+fn room(worker: &str, labels: &[&str]) -> Offer {
+    Offer {
         worker: worker.parse().unwrap(),
         queues: BTreeSet::new(),
         labels: labels.iter().map(|label| label.parse().unwrap()).collect(),
         policies: ["strict".to_owned()].into(),
         free: capacity(1),
+        whole: capacity(1),
     }
 }
 
-fn needs(labels: &[&str]) -> Needs {
-    Needs {
-        queue: "default".parse().unwrap(),
+fn needs(labels: &[&str]) -> Wanted {
+    let needs = Needs {
         labels: labels.iter().map(|label| label.parse().unwrap()).collect(),
         policy: "strict".to_owned(),
-        demand: capacity(1),
-    }
+        cpus_milli: 1000,
+        memory: Bytes::gib(1),
+    };
+    Wanted { queue: "default".parse().unwrap(), needs }
 }
 
 async fn is_woken(place: &Place) -> bool {
@@ -49,11 +53,14 @@ async fn only_who_can_take_it_is_woken() {
     assert!(line.wake(needs(&["gpu"])));
     assert!(is_woken(&gpu).await && !is_woken(&plain).await);
     assert!(!line.wake(needs(&["gpu"])), "it is awake already");
-    for other in
-        [Needs { policy: "build".to_owned(), ..needs(&[]) }, Needs { demand: capacity(2), ..needs(&[]) }]
-    {
-        assert!(!line.wake(other));
-    }
+    let change = |change: fn(&mut Needs)| {
+        let mut other = needs(&[]);
+        change(&mut other.needs);
+        other
+    };
+    assert!(!line.wake(change(|needs| needs.policy = "build".to_owned())));
+    assert!(!line.wake(change(|needs| needs.cpus_milli = 1001)));
+    assert!(!line.wake(change(|needs| needs.memory = Bytes::gib(2))));
 }
 
 #[tokio::test]

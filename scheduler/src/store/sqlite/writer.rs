@@ -133,7 +133,13 @@ async fn write(mut db: SqliteConnection, mut changes: mpsc::Receiver<Box<dyn Err
 
 async fn finish(db: &mut SqliteConnection, mut batch: Vec<Box<dyn Errand>>) {
     let whole = commit(db, &mut batch).await;
-    if whole.is_ok() || batch.len() == 1 {
+    let full = matches!(whole, Err(StoreError::Full));
+    if full {
+        // What is in the write-ahead log moves into the database, so that its room can be used again: enough for
+        // changes that need no new pages, such as renewing leases and removing old jobs. Failing changes nothing.
+        sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut *db).await.ok();
+    }
+    if whole.is_ok() || batch.len() == 1 && !full {
         for errand in batch {
             errand.answer(again(&whole));
         }
