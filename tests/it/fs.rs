@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
-use dayfly_tests::{Dayfly, End, Secret, dayfly, is_root, jail};
+use dayfly_tests::{Dayfly, End, Secret, dayfly, is_root, jail, soon};
 
 use crate::process::{FORKING, POLICIES};
 
@@ -77,7 +77,7 @@ fn row_14_fifos_sockets_and_devices_left_as_output() {
     jail.run([DISK, "litter", "/share"]).ended(End::Forbidden("mknodat"));
     let run = jail.opt("--policy", "ci").run([DISK, "litter", "/share"]);
     run.ended(End::Exit(0)).refused(&["char null", "char mem", "block disk"]);
-    assert!(run.wall < Duration::from_secs(5), "{run:#?}");
+    assert!(run.wall < soon(5), "{run:#?}");
     for entry in fs::read_dir(share.path()).unwrap() {
         let kind = fs::symlink_metadata(entry.unwrap().path()).unwrap().file_type();
         assert!(!kind.is_char_device() && !kind.is_block_device());
@@ -266,7 +266,7 @@ fn row_24_strange_names_and_deep_trees() {
         assert_eq!(run.answers("name"), ["GOT 0"; 8]);
     }
     let run = Dayfly::hostile().opt("--inodes", "4000").run([DISK, "deep"]);
-    assert!(run.wall < Duration::from_secs(20), "{run:#?}");
+    assert!(run.wall < soon(20), "{run:#?}");
     run.ended(End::Limit("inodes"));
 }
 
@@ -277,5 +277,5 @@ fn row_25_trees_that_are_slow_to_remove() {
     let run = jail.run([DISK, "inodes", "/tmp"]);
     run.ended(End::Limit("inodes"));
     let after = run.wall.saturating_sub(Duration::from_micros(run.usage("wall_time_us")));
-    assert!(after < Duration::from_secs(5), "set-up and removal took {after:?}");
+    assert!(after < soon(5), "set-up and removal took {after:?}");
 }
