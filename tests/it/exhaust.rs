@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use dayfly_tests::{Dayfly, End, Run, is_root, jail, soon};
 
-use crate::process::POLICIES;
+use crate::process::policies;
 
 const HOG: &str = "/payload/hog";
 const DISK: &str = "/payload/disk";
@@ -63,7 +63,7 @@ fn row_54_memory_by_every_way_there_is() {
 #[test]
 fn row_54_memory_of_the_kernel() {
     let _host = jail!();
-    let jail = Dayfly::hostile().opt("--memory", "64M").opt("--open-files", "1024").opt("--wall-time", "30s");
+    let jail = Dayfly::hostile().opt("--memory", "64M").opt("--open-files", "1024").opt("--wall-time", "10s");
     for way in ["pipes", "sockets", "dentries"] {
         let run = jail.run([HOG, way]);
         assert!([0, 123, 124].contains(&run.code), "{run:#?}");
@@ -76,7 +76,7 @@ fn row_54_memory_of_the_kernel() {
 #[test]
 fn row_54_attributes_are_memory_that_nobody_counts() {
     let _host = jail!();
-    for policy in POLICIES {
+    for policy in policies() {
         let run = Dayfly::hostile().opt("--policy", policy).run([DISK, "hoard"]);
         run.ended(End::Exit(0)).got_nothing();
     }

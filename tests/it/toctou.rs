@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use dayfly_tests::{Dayfly, End, ROOT_UID_BASE, Unprivileged, dayfly, is_root, jail, needs, soon};
 
-use crate::process::POLICIES;
+use crate::process::policies;
 
 #[test]
 fn row_93_identities() {
     let _host = jail!();
-    for policy in POLICIES {
+    for policy in policies() {
         let run = Dayfly::hostile().opt("--policy", policy).run(["/payload/identity", "who"]);
         run.ended(End::Exit(0));
         for line in ["uids 1000 1000 1000", "gids 1000 1000 1000", "NoNewPrivs:\t1", "Seccomp:\t2"] {

@@ -36,6 +36,11 @@ pub fn soon(seconds: u64) -> Duration {
     Duration::from_secs(seconds) * slowness()
 }
 
+/// Microseconds that a usual machine may be late by, in milliseconds, and as much more as this one is slower.
+pub fn late(milliseconds: u64) -> u64 {
+    milliseconds * 1000 * u64::from(slowness())
+}
+
 /// Whether a program is installed where the default root of a jail can show it, or at this absolute path.
 pub fn has(program: &str) -> bool {
     match program.starts_with('/') {

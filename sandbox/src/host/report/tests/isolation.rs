@@ -114,7 +114,7 @@ fn what_isolation_lacks_is_told() {
             user(|h| h.caller.other_groups = vec!["docker".into()]),
             "isolation.groups",
             Degraded,
-            "is in the groups docker",
+            "who is in no other groups",
         ),
         (
             root(|h| h.mounts.id_mapped_usr = Some(fails(Step::IdMapping, Errno::EINVAL))),
