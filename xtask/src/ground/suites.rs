@@ -16,8 +16,9 @@ pub(crate) const PACKAGES: [&str; 2] = ["dayfly-sandbox", "dayfly-tests"];
 
 /// What one test may take. The emulated processor is ten to thirty times slower than the one that emulates it.
 const TEST_LIMIT: Duration = Duration::from_secs(240);
-/// What tests multiply the time by that something may take on a usual machine.
-const SLOWNESS: &str = "4";
+/// What tests multiply the time by that something may take on a usual machine. The guest cannot tell its own time from
+/// that of a busy host.
+const SLOWNESS: &str = "10";
 /// What one command may take.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
