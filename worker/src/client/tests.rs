@@ -9,6 +9,7 @@ fn kind(status: u16, name: &str) -> &'static str {
         CallError::Unauthorized { .. } => "unauthorized",
         CallError::Lost { .. } => "lost",
         CallError::Missing { .. } => "missing",
+        CallError::Unreadable { .. } => "unreadable",
         CallError::Refused { .. } => "refused",
     }
 }
