@@ -10,8 +10,10 @@ use crate::error::CliError;
 
 /// No message of ours is larger.
 const MAX_MESSAGE: usize = 4 << 20;
-/// How often a stream may break without a message in between.
-const BREAKS: u32 = 10;
+/// How often a stream may break without a message in between, and the longest pause before it is opened again:
+/// together about half a minute, enough for a scheduler to be started anew.
+const BREAKS: u32 = 20;
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// One message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -90,6 +92,8 @@ pub(crate) struct Events {
     open: Option<(Response, Reader)>,
     ready: std::collections::VecDeque<Message>,
     breaks: u32,
+    /// Whether it was ever open: who was never there is not waited for.
+    was_open: bool,
 }
 
 impl Events {
@@ -103,6 +107,7 @@ impl Events {
             open: None,
             ready: std::collections::VecDeque::new(),
             breaks: 0,
+            was_open: false,
         }
     }
 
@@ -122,10 +127,7 @@ impl Events {
     }
 
     async fn read(&mut self) -> Result<(), CliError> {
-        let Some((response, reader)) = &mut self.open else {
-            self.open = Some((self.connect().await?, Reader::default()));
-            return Ok(());
-        };
+        let Some((response, reader)) = &mut self.open else { return self.reopen().await };
         match response.chunk().await {
             Ok(Some(piece)) => {
                 let mut messages = Vec::new();
@@ -133,17 +135,32 @@ impl Events {
                 self.ready.extend(messages);
                 Ok(())
             }
-            Ok(None) | Err(_) => self.broken().await,
+            Ok(None) | Err(_) => {
+                self.broken(CliError::server("the scheduler closes the stream again and again", None)).await
+            }
         }
     }
 
-    async fn broken(&mut self) -> Result<(), CliError> {
+    async fn reopen(&mut self) -> Result<(), CliError> {
+        match self.connect().await {
+            Ok(response) => {
+                self.was_open = true;
+                self.open = Some((response, Reader::default()));
+                Ok(())
+            }
+            Err(error @ CliError::Server { .. }) if self.was_open => self.broken(error).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Waits a while, unless that was done too often.
+    async fn broken(&mut self, error: CliError) -> Result<(), CliError> {
         self.open = None;
         self.breaks += 1;
         if self.breaks > BREAKS {
-            return Err(CliError::server("the scheduler closes the stream again and again", None));
+            return Err(error);
         }
-        tokio::time::sleep(Duration::from_millis(100) * self.breaks).await;
+        tokio::time::sleep((Duration::from_millis(100) * self.breaks).min(LONGEST_PAUSE)).await;
         Ok(())
     }
 

@@ -35,11 +35,11 @@ fn took(job: &JobSummary) -> Option<String> {
     Some(span(job.ended_ms?.millis_since(job.started_ms?)))
 }
 
+/// What a job wrote, for one cell: it can neither begin a line of its own nor fill the screen.
 fn shortened(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
+    let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let more = if text.chars().count() > most { "…" } else { "" };
+    text.chars().take(most).map(plain).chain(more.chars()).collect()
 }
 
 /// One job in full.
@@ -156,7 +156,7 @@ fn files(job: &JobDetail) -> String {
 pub(crate) fn artifacts(files: &[dayfly_jobs::Artifact]) -> String {
     let head = ["name", "path", "size", "sha256"].map(str::to_owned);
     let row = |file: &dayfly_jobs::Artifact| {
-        [file.name.clone(), file.path.clone(), size(file.size.get()), file.digest.to_string()]
+        [file.name.clone(), shortened(&file.path, 200), size(file.size.get()), file.digest.to_string()]
     };
     match files.is_empty() {
         true => "the job has no artifacts\n".to_owned(),
@@ -169,3 +169,6 @@ pub(crate) fn explanation(told: &Explanation) -> String {
     let rows: Vec<_> = told.story.iter().map(|line| [moment(line.at_ms), line.text.clone()]).collect();
     format!("{}\n\n{}", told.summary, render(&rows, ""))
 }
+
+#[cfg(test)]
+mod tests;

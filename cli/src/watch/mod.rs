@@ -37,7 +37,7 @@ pub(crate) async fn job(client: &Client, id: JobId, global: &Global, out: &Out) 
     let path = ["jobs", &id.to_string()];
     let detail: JobDetail = client.get(&path, &[]).await?;
     let view = View::open(&detail, global)?;
-    match follow(client, id, view).await? {
+    match follow(client, &detail, view).await? {
         Watched::Ended => {}
         Watched::Left => {
             out.note(&format!("dayfly: the job goes on; stop it with: dayfly cancel {id}\n"))?;
@@ -59,8 +59,8 @@ enum Watched {
     Left,
 }
 
-async fn follow(client: &Client, id: JobId, mut view: View) -> Result<Watched, CliError> {
-    let mut news = open(client, id);
+async fn follow(client: &Client, job: &JobDetail, mut view: View) -> Result<Watched, CliError> {
+    let mut news = open(client, job.summary.id);
     let mut story = Story::default();
     let mut tick = tokio::time::interval(TICK);
     let left = loop {
@@ -75,14 +75,17 @@ async fn follow(client: &Client, id: JobId, mut view: View) -> Result<Watched, C
                 Some(Err(error)) => return Err(error),
                 None => break Watched::Ended,
             },
-            _ = tick.tick() => view.tick()?,
+            _ = tick.tick() => {
+                story.tick();
+                view.tick()?;
+            }
         }
         for scene in story.scenes() {
             view.show(scene)?;
         }
     };
     if matches!(left, Watched::Ended) {
-        for scene in story.finish() {
+        for scene in story.finish(job.spec.steps.len()) {
             view.show(scene)?;
         }
     }

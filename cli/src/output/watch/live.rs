@@ -11,7 +11,7 @@ use super::super::Stream;
 use super::super::escape::{Escaper, escaped};
 use super::super::human::Colours;
 use super::super::moment::span;
-use super::{line, summary};
+use super::{line, skipped, summary};
 use crate::error::CliError;
 use crate::watch::story::Scene;
 
@@ -62,6 +62,7 @@ impl Live {
             }
             Scene::Output(bytes) => self.output(&bytes),
             Scene::End(step, result) => self.end(step, &result),
+            Scene::Skip(step) => self.print(&self.colours.paint(&escaped(&skipped(&self.name(step))), "2")),
         }
     }
 

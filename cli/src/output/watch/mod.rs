@@ -6,7 +6,7 @@ use dayfly_jobs::wire::{Happened, JobDetail};
 use super::human::Colours;
 use super::jobs::{end, mark, verdict};
 use super::table::{size, time};
-use super::{Stream, colours_wanted};
+use super::{Stream, colours_wanted, is_dumb};
 use crate::args::Global;
 use crate::error::CliError;
 use crate::watch::story::Scene;
@@ -20,9 +20,9 @@ use plain::Plain;
 /// How a job is shown.
 #[derive(Debug)]
 pub(crate) enum View {
-    /// Somebody looks.
+    /// Somebody looks, on a terminal whose lines can be written anew.
     Live(Box<Live>),
-    /// It goes to a file or a program.
+    /// It goes to a file, a program, or a terminal that only goes forward.
     Plain(Plain),
     /// Only the result is wanted.
     Silent,
@@ -32,7 +32,8 @@ impl View {
     /// As the options and the terminal ask.
     pub(crate) fn open(job: &JobDetail, global: &Global) -> Result<Self, CliError> {
         let names = job.spec.steps.iter().map(|step| step.name.clone()).collect();
-        Ok(match (global.json, Stream::Stdout.is_terminal()) {
+        let moves = Stream::Stdout.is_terminal() && !is_dumb();
+        Ok(match (global.json, moves) {
             (true, _) => Self::Silent,
             (false, false) => Self::Plain(Plain::open(names)?),
             (false, true) => Self::Live(Box::new(Live::open(names, global.verbose > 0, colours()))),
@@ -88,15 +89,20 @@ fn line(happened: &Happened) -> Option<String> {
     }
 }
 
+/// A step that was not run.
+fn skipped(name: &str) -> String {
+    format!("- {name}: skipped")
+}
+
 /// How a step ended and what it used.
 fn summary(name: &str, result: &StepResult) -> String {
-    let mark = mark(result);
     match &result.outcome {
-        None => format!("{mark} {name}: skipped"),
+        None => skipped(name),
         Some(outcome) => {
             let usage = &outcome.usage;
             let (wall, cpu) = (time(usage.wall_time.as_micros()), time(usage.cpu_time.as_micros()));
             let memory = size(usage.peak_memory.get());
+            let mark = mark(result);
             format!("{mark} {name}: {} in {wall}, cpu {cpu}, memory {memory}", end(Some(outcome)))
         }
     }

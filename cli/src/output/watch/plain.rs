@@ -1,9 +1,7 @@
 //! A job as plain lines, for files and programs: the output as it is, with a line before and after each step.
 
-use std::io::Write;
-
-use super::super::{Patient, Stream};
-use super::{line, summary};
+use super::super::LogSink;
+use super::{line, skipped, summary};
 use crate::error::CliError;
 use crate::watch::story::Scene;
 
@@ -11,14 +9,13 @@ use crate::watch::story::Scene;
 #[derive(Debug)]
 pub(crate) struct Plain {
     steps: Vec<String>,
-    file: Patient,
+    sink: LogSink,
     open_line: bool,
 }
 
 impl Plain {
     pub(super) fn open(steps: Vec<String>) -> Result<Self, CliError> {
-        let file = Stream::Stdout.open().map_err(broken)?;
-        Ok(Self { steps, file, open_line: false })
+        Ok(Self { steps, sink: LogSink::open(false)?, open_line: false })
     }
 
     pub(super) fn show(&mut self, scene: Scene) -> Result<(), CliError> {
@@ -29,27 +26,25 @@ impl Plain {
             }
             Scene::Begin(step) => self.say(&format!("> {}", name(step))),
             Scene::End(step, result) => self.say(&summary(name(step), &result)),
+            Scene::Skip(step) => self.say(&skipped(name(step))),
             Scene::Output(bytes) => {
                 self.open_line = bytes.last().is_some_and(|byte| *byte != b'\n');
-                self.file.write_all(&bytes).map_err(broken)
+                self.sink.write(&bytes)
             }
         }
     }
 
     fn say(&mut self, text: &str) -> Result<(), CliError> {
         self.end_line()?;
-        self.file.write_all(format!("{text}\n").as_bytes()).map_err(broken)
+        self.sink.write(format!("{text}\n").as_bytes())
     }
 
     /// What is said next stands on a line of its own.
     pub(super) fn end_line(&mut self) -> Result<(), CliError> {
+        self.sink.finish()?;
         match std::mem::take(&mut self.open_line) {
-            true => self.file.write_all(b"\n").map_err(broken),
+            true => self.sink.write(b"\n"),
             false => Ok(()),
         }
     }
-}
-
-fn broken(error: std::io::Error) -> CliError {
-    CliError::output(Stream::Stdout.name(), error)
 }
