@@ -54,7 +54,7 @@ impl Scheduler {
     /// # Errors
     /// When the store fails.
     pub async fn renew_token(&self, name: &str, permits: &[Permission]) -> Result<String, SchedulerError> {
-        match self.0.store.remove_token(name).await {
+        match self.0.revoke(name).await {
             Ok(()) | Err(StoreError::Unknown { .. }) => {}
             Err(error) => return Err(error.into()),
         }

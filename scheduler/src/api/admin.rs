@@ -108,8 +108,7 @@ pub(super) async fn remove_token(
     State(app): State<App>,
     At(name): At<String>,
 ) -> Result<StatusCode, Problem> {
-    app.store.remove_token(&name).await?;
-    tracing::info!(name, "a token was revoked");
+    app.revoke(&name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -70,11 +70,11 @@ macro_rules! permitted {
 
 permitted! {
     /// Somebody who may submit.
-    MaySubmit Submit token => Self(token.clone()), TokenInfo;
+    MaySubmit Submit token => Self(Arc::clone(token)), Arc<TokenInfo>;
     /// Somebody who may read.
-    MayRead Read token => Self(token.clone()), TokenInfo;
+    MayRead Read token => Self(Arc::clone(token)), Arc<TokenInfo>;
     /// Somebody who may cancel.
-    MayCancel Cancel token => Self(token.clone()), TokenInfo;
+    MayCancel Cancel token => Self(Arc::clone(token)), Arc<TokenInfo>;
     /// Somebody who may join as a worker.
     MayJoin Worker _token => Self, ;
     /// Somebody who may do everything.

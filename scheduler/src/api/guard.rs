@@ -39,6 +39,19 @@ pub(super) async fn sizes(request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
+/// The one changing call that ends when its caller hangs up: it looks after what it leaves itself.
+const MAY_BREAK: &str = "/v1/leases";
+
+/// Lets a call that changes something go on to its end when the caller hangs up, so that whatever follows a commit
+/// (wake-ups, tokens that are to be forgotten) follows it always.
+pub(super) async fn unbroken(request: Request, next: Next) -> Response {
+    if request.method().is_safe() || request.uri().path() == MAY_BREAK {
+        return next.run(request).await;
+    }
+    // An error here is a panic, which has been logged.
+    tokio::spawn(next.run(request)).await.unwrap_or_else(|error| Problem::internal(error).into_response())
+}
+
 /// Takes the time, and makes the answer safe to show: browsers must neither guess its type nor keep it.
 pub(super) async fn measure(State(app): State<App>, request: Request, next: Next) -> Response {
     let (begin, method) = (Instant::now(), request.method().clone());

@@ -42,6 +42,7 @@ pub(crate) fn router(service: App) -> Router {
         .method_not_allowed_fallback(|method: axum::http::Method, uri: Uri| async move {
             Problem::new(Kind::MethodNotAllowed, format!("{method} is not for {}", uri.path()))
         })
+        .layer(from_fn(guard::unbroken))
         .layer(from_fn(guard::sizes))
         .layer(from_fn_with_state(Arc::clone(&service), guard::measure))
         .with_state(service)

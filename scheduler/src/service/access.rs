@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dayfly_jobs::wire::{
     Capacity, Permission, Registration, TokenCreated, TokenInfo, TokenRequest, WorkerInfo,
 };
-use dayfly_jobs::{Label, QueueName, WorkerName};
+use dayfly_jobs::{Label, QueueName, Timestamp, WorkerName};
 
 use super::Service;
 use crate::auth::{Hash, Token};
@@ -25,14 +25,24 @@ pub(crate) struct Caller {
 #[derive(Debug, Clone)]
 pub(crate) enum Who {
     /// A client.
-    Client(TokenInfo),
+    Client(Arc<TokenInfo>),
     /// A worker.
     Worker(WorkerName),
 }
 
+impl Who {
+    /// Whether it was to end before.
+    pub(super) fn has_ended(&self, now: Timestamp) -> bool {
+        match self {
+            Self::Client(token) => token.expires_ms.is_some_and(|end| end <= now),
+            Self::Worker(_) => false,
+        }
+    }
+}
+
 impl Caller {
     /// Checks a permission.
-    pub(crate) fn needs(&self, permission: Permission) -> Result<&TokenInfo, Problem> {
+    pub(crate) fn needs(&self, permission: Permission) -> Result<&Arc<TokenInfo>, Problem> {
         let needed = permission.name();
         match &self.who {
             Who::Client(token) if token.permits.contains(&permission) => Ok(token),
@@ -118,10 +128,19 @@ impl Seats {
 impl Service {
     /// Whose token this is.
     pub(crate) async fn who(&self, hash: &Hash) -> Result<Option<Who>, StoreError> {
-        if let Some(token) = self.store.token(hash, self.clock.now()).await? {
-            return Ok(Some(Who::Client(token)));
+        let now = self.clock.now();
+        if let Some(who) = self.known.get(hash, now) {
+            return Ok(Some(who));
         }
-        Ok(self.store.worker_of(hash).await?.map(Who::Worker))
+        let since = self.known.begin();
+        let who = match self.store.token(hash, now).await? {
+            Some(token) => Some(Who::Client(Arc::new(token))),
+            None => self.store.worker_of(hash).await?.map(Who::Worker),
+        };
+        if let Some(who) = &who {
+            self.known.keep(*hash, who, since);
+        }
+        Ok(who)
     }
 
     /// The seat of a worker.
@@ -162,9 +181,19 @@ impl Service {
     }
 
     fn worker_changed(&self, name: &WorkerName) {
+        self.known.forget();
         self.seats.forget(name);
         self.wake_workers(Some(name));
         self.due.at_latest(self.clock.now());
+    }
+
+    /// Makes a token invalid, at once.
+    pub(crate) async fn revoke(&self, name: &str) -> Result<(), StoreError> {
+        let removed = self.store.remove_token(name).await;
+        self.known.forget();
+        removed?;
+        tracing::info!(name, "a token was revoked");
+        Ok(())
     }
 
     /// Makes a token.

@@ -5,6 +5,7 @@ mod access;
 mod blobs;
 mod clockwork;
 mod explain;
+mod known;
 mod leases;
 mod submit;
 mod waiters;
@@ -47,6 +48,7 @@ pub(crate) struct Service {
     waiters: Arc<Waiters>,
     watchers: Arc<Watchers>,
     seats: access::Seats,
+    known: known::Known,
     /// Rung when something may be due earlier than the clockwork knows.
     due: clockwork::Alarm,
     /// Rung when a report may be due.
@@ -67,6 +69,7 @@ impl Service {
             waiters: Arc::default(),
             watchers: Arc::default(),
             seats: access::Seats::default(),
+            known: known::Known::default(),
             due: clockwork::Alarm::default(),
             reports: Arc::default(),
             config,
