@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use dayfly_jobs::wire::{
-    Capacity, JobDetail, LeaseRequest, Leases, Page, Registered, Registration, Submitted,
+    Capacity, Happened, JobDetail, JobEvent, LeaseRequest, Leases, Page, Registered, Registration, Submitted,
 };
 use dayfly_jobs::{Bytes, HostReport, JobId, State};
 use reqwest::Method;
@@ -48,12 +48,24 @@ impl Load {
         Ok(submitted.id)
     }
 
+    /// Waits for the end of a job.
+    async fn ended(&self, id: JobId) -> Result<(), CliError> {
+        let follow = vec![("follow", "true".to_owned())];
+        let mut events = Events::new(&self.client, &["jobs", &id.to_string(), "events"], follow);
+        loop {
+            let message = events.next().await?;
+            let event: JobEvent = serde_json::from_str(&message.data)
+                .map_err(|error| CliError::server(format!("an event cannot be read: {error}"), None))?;
+            if matches!(event.what, Happened::Ended { .. }) {
+                return Ok(());
+            }
+        }
+    }
+
     /// Waits for the end of a job and demands that it passed.
     async fn passed(&self, id: JobId) -> Result<(), CliError> {
-        let name = id.to_string();
-        let mut events = Events::new(&self.client, &["jobs", &name, "events"], Vec::new());
-        while events.next().await?.event != "ended" {}
-        let job: JobDetail = self.client.get(&["jobs", &name], &[]).await?;
+        self.ended(id).await?;
+        let job: JobDetail = self.client.get(&["jobs", &id.to_string()], &[]).await?;
         match job.summary.exit_code {
             Some(0) => Ok(()),
             _ => Err(CliError::bench(
@@ -72,9 +84,7 @@ impl Load {
             }
             let begin = Instant::now();
             let id = self.submit(&quick()).await?;
-            let name = id.to_string();
-            let mut events = Events::new(&self.client, &["jobs", &name, "events"], Vec::new());
-            while events.next().await?.event != "ended" {}
+            self.ended(id).await?;
             if round >= WARM_UP {
                 samples.push(begin.elapsed());
             }
