@@ -1,8 +1,8 @@
 //! Blobs: what is known of the files that are kept by their SHA-256. The files themselves are the caller's.
 
 use async_trait::async_trait;
+pub use dayfly_jobs::wire::BlobInfo;
 use dayfly_jobs::{Bytes, Digest, TenantName, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use super::{Scope, StoreError};
 
@@ -24,16 +24,4 @@ pub trait Blobs {
 
     /// A blob, if it exists and someone in `scope` has it. Knowing a digest is not having the blob.
     async fn blob(&self, scope: &Scope, digest: Digest) -> Result<Option<BlobInfo>, StoreError>;
-}
-
-/// What is known of a blob.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BlobInfo {
-    /// Its content.
-    pub digest: Digest,
-    /// Its size.
-    #[serde(rename = "size_bytes")]
-    pub size: Bytes,
-    /// When it was added or named by a job last.
-    pub used_ms: Timestamp,
 }

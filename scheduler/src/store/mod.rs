@@ -135,4 +135,7 @@ pub trait Store: Tokens + Tenants + Secrets + Blobs + Reports + Send + Sync + De
 
     /// Numbers for metrics and pages.
     async fn census(&self, now: Timestamp) -> Result<Census, StoreError>;
+
+    /// Finishes what was asked for and lets go of what it holds. Without it nothing is lost either.
+    async fn close(&self);
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use dayfly_jobs::wire::Capacity;
+pub use dayfly_jobs::wire::Waiting;
 use dayfly_jobs::{
     Attempt, JobId, JobSpec, Label, LeaseId, QueueName, State, TenantName, Timestamp, WorkerName,
 };
@@ -106,31 +107,6 @@ pub struct LogPart {
     pub open: bool,
     /// Whose log it is: that of this attempt. Another attempt's begins at 0 again.
     pub attempt: Attempt,
-}
-
-/// Why a queued job waits.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(tag = "because", rename_all = "snake_case")]
-pub enum Waiting {
-    /// No worker was heard of lately.
-    NoWorkers,
-    /// Workers there are, but none has what it asks for.
-    NoFit {
-        /// What is missing at the worker that comes closest, in words.
-        missing: Vec<String>,
-    },
-    /// Its tenant or queue runs as much as it may.
-    Cap {
-        /// Whose: `tenant NAME` or `queue NAME`.
-        of: String,
-        /// How many may run.
-        most: u32,
-    },
-    /// Its turn has not come.
-    Turn {
-        /// Jobs before it that could go to the same workers; a lower bound when large.
-        ahead: u64,
-    },
 }
 
 /// What a tick did.

@@ -2,8 +2,8 @@
 //! that none is forgotten. Sending is the caller's.
 
 use async_trait::async_trait;
+pub use dayfly_jobs::wire::{Delivery, DeliveryId, DeliveryState};
 use dayfly_jobs::{JobId, TenantName, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use super::{Scope, StoreError};
 
@@ -35,15 +35,6 @@ pub trait Reports {
     async fn set_webhook_key(&self, tenant: &TenantName, ciphertext: Vec<u8>) -> Result<(), StoreError>;
 }
 
-/// One report of one job: `JOB` and its place in `report`, from 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct DeliveryId {
-    /// The job.
-    pub job: JobId,
-    /// Which of its reports.
-    pub report: u32,
-}
-
 /// Deliveries to be tried.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Due {
@@ -51,40 +42,6 @@ pub struct Due {
     pub now: Vec<Delivery>,
     /// When the next one is due after these.
     pub next: Option<Timestamp>,
-}
-
-/// A report and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Delivery {
-    /// Which.
-    pub id: DeliveryId,
-    /// Whose.
-    pub tenant: TenantName,
-    /// To which address.
-    pub url: String,
-    /// How it stands.
-    pub state: DeliveryState,
-    /// How often it was tried since it was queued or redelivered.
-    pub attempts: u32,
-    /// When it was queued.
-    pub created_ms: Timestamp,
-    /// When it is tried next, or was settled.
-    pub next_ms: Timestamp,
-    /// What went wrong last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
-
-/// How a delivery stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeliveryState {
-    /// It is tried until it succeeds or is given up.
-    Pending,
-    /// It arrived.
-    Delivered,
-    /// It was given up; it can be redelivered.
-    Dead,
 }
 
 /// What became of one attempt.

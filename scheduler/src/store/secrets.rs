@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+pub use dayfly_jobs::wire::SecretInfo;
 use dayfly_jobs::{SecretName, TenantName, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 
@@ -32,13 +32,4 @@ pub trait Secrets {
         tenant: &TenantName,
         names: &[SecretName],
     ) -> Result<BTreeMap<SecretName, Vec<u8>>, StoreError>;
-}
-
-/// What may be said of a secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SecretInfo {
-    /// Its name.
-    pub name: SecretName,
-    /// When it was set last.
-    pub set_ms: Timestamp,
 }

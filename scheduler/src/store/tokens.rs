@@ -1,10 +1,8 @@
 //! Who may do what: tokens, known by their SHA-256 only.
 
-use std::collections::BTreeSet;
-
 use async_trait::async_trait;
-use dayfly_jobs::{TenantName, Timestamp, WorkerName};
-use serde::{Deserialize, Serialize};
+pub use dayfly_jobs::wire::{Permission, TokenInfo};
+use dayfly_jobs::{Timestamp, WorkerName};
 
 use super::StoreError;
 
@@ -34,36 +32,4 @@ pub struct NewToken {
     pub hash: [u8; 32],
     /// What it is.
     pub info: TokenInfo,
-}
-
-/// What is known of a token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TokenInfo {
-    /// For people; unique.
-    pub name: String,
-    /// Whose jobs it is about.
-    pub tenant: TenantName,
-    /// What it permits.
-    pub permits: BTreeSet<Permission>,
-    /// When it was made.
-    pub created_ms: Timestamp,
-    /// When it becomes invalid; never without one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_ms: Option<Timestamp>,
-}
-
-/// What a token permits. Workers have tokens of their own, see [`Tokens::worker_of`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Permission {
-    /// To submit jobs of its tenant and to upload what they need.
-    Submit,
-    /// To see jobs of its tenant.
-    Read,
-    /// To end jobs of its tenant.
-    Cancel,
-    /// To register workers.
-    Worker,
-    /// Everything, for every tenant.
-    Admin,
 }

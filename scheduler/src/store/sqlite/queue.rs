@@ -140,6 +140,10 @@ impl Store for SqliteStore {
     async fn census(&self, _now: Timestamp) -> Result<Census, StoreError> {
         explain::census(&mut *self.reader().await?).await
     }
+
+    async fn close(&self) {
+        Self::close(self).await;
+    }
 }
 
 impl SqliteStore {
