@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tempfile::TempDir;
 
 use super::files::LogFiles;
+use super::reserve::Reserve;
 use super::writer::Writer;
 use super::{SqliteStore, open};
 use crate::store::contract::samples::{NOW, job, registration, take_one};
@@ -85,7 +86,7 @@ async fn small(folder: &Path, pages: u32) -> SqliteStore {
     let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
     sqlx::query(limit).execute(&mut db).await.unwrap();
     SqliteStore {
-        writer: Writer::start(db, open::lock(folder).unwrap()),
+        writer: Writer::start(db, Reserve::open(folder), open::lock(folder).unwrap()),
         readers: open::readers(&file).await.unwrap(),
         logs: LogFiles::open(folder.join("logs")).unwrap(),
     }
