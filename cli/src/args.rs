@@ -38,6 +38,35 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// The same as far as `run` goes. Building only that command makes `dayfly run`, which scripts call in a loop,
+/// start sooner.
+#[derive(Debug, Parser)]
+#[command(name = "dayfly", version, max_term_width = 100, styles = STYLES)]
+#[command(disable_help_subcommand = true, infer_long_args = false)]
+struct RunOnly {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: OnlyRun,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum OnlyRun {
+    /// Run one program in a sandbox, here and now.
+    Run(Box<RunArgs>),
+}
+
+impl Cli {
+    /// Reads a command line, the program's name first.
+    pub(crate) fn read(words: &[OsString]) -> Result<Self, clap::Error> {
+        if words.get(1).is_none_or(|word| word != "run") {
+            return Self::try_parse_from(words);
+        }
+        let RunOnly { global, command: OnlyRun::Run(args) } = RunOnly::try_parse_from(words)?;
+        Ok(Self { global, command: Command::Run(args) })
+    }
+}
+
 /// Options that every command has.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Everywhere")]

@@ -65,6 +65,45 @@ pub(crate) enum CliError {
     /// Signals cannot be watched.
     #[error("cannot watch for signals: {0}")]
     Signals(io::Error),
+    /// A job file that is none.
+    #[error("{what}")]
+    JobFile {
+        /// What is wrong, with file, line, column and key.
+        what: String,
+        /// What to write instead.
+        fix: Option<String>,
+    },
+    /// The scheduler refused a call.
+    #[error("{}", problem.detail)]
+    Refused {
+        /// What it said.
+        problem: Box<dayfly_jobs::wire::Problem>,
+    },
+    /// The scheduler was not reached, or its answer makes no sense.
+    #[error("{what}")]
+    Server {
+        /// What happened.
+        what: String,
+        /// What may help.
+        fix: Option<String>,
+    },
+    /// What calls are made with could not be started.
+    #[error("cannot start what calls the scheduler: {0}")]
+    Runtime(io::Error),
+    /// The address to listen on cannot be had.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The scheduler cannot start or go on.
+    #[error(transparent)]
+    Scheduler(#[from] dayfly_scheduler::SchedulerError),
+    /// The worker cannot start or go on.
+    #[error(transparent)]
+    Worker(#[from] dayfly_worker::WorkerError),
     /// Something cannot be measured here.
     #[error("{what}")]
     Bench {
@@ -87,6 +126,21 @@ impl CliError {
     /// A configuration error with its cure.
     pub(crate) fn config(what: impl Into<String>, fix: impl Into<String>) -> Self {
         Self::Config { what: what.into(), fix: Some(fix.into()) }
+    }
+
+    /// A call that came to no sensible answer.
+    pub(crate) fn server(what: impl Into<String>, fix: Option<String>) -> Self {
+        Self::Server { what: what.into(), fix }
+    }
+
+    /// A call that was refused.
+    pub(crate) fn refused(problem: dayfly_jobs::wire::Problem) -> Self {
+        Self::Refused { problem: Box::new(problem) }
+    }
+
+    /// An address that cannot be had.
+    pub(crate) fn listen(address: std::net::SocketAddr, source: io::Error) -> Self {
+        Self::Listen { address, source }
     }
 
     /// Something that cannot be measured, with its cure.
@@ -118,6 +172,13 @@ impl CliError {
             Self::Sandbox(_) => "sandbox",
             Self::Output { .. } => "output",
             Self::Signals(_) => "signals",
+            Self::JobFile { .. } => "job_file",
+            Self::Refused { .. } => "refused",
+            Self::Server { .. } => "server",
+            Self::Runtime(_) => "runtime",
+            Self::Listen { .. } => "listen",
+            Self::Scheduler(_) => "scheduler",
+            Self::Worker(_) => "worker",
             Self::Bench { .. } => "bench",
             Self::ReaderGone => "reader_gone",
         }
@@ -126,16 +187,36 @@ impl CliError {
     /// How to mend it, where that is known.
     pub(crate) fn fix(&self) -> Option<String> {
         match self {
-            Self::Usage { fix, .. } | Self::Config { fix, .. } => fix.clone(),
+            Self::Usage { fix, .. }
+            | Self::Config { fix, .. }
+            | Self::JobFile { fix, .. }
+            | Self::Server { fix, .. } => fix.clone(),
+            Self::Refused { problem } => problem.fix.as_ref().map(ToString::to_string),
             Self::Unavailable { fix, .. } => Some((*fix).to_owned()),
             Self::Bench { fix, .. } => Some(fix.clone()),
+            Self::Listen { source, .. } => listen_fix(source.kind()),
             Self::Path { source, path, .. } => path_fix(source.kind(), path),
             Self::Policy(_)
             | Self::Sandbox(_)
             | Self::Output { .. }
             | Self::Signals(_)
+            | Self::Runtime(_)
+            | Self::Scheduler(_)
+            | Self::Worker(_)
             | Self::ReaderGone => None,
         }
+    }
+}
+
+fn listen_fix(kind: io::ErrorKind) -> Option<String> {
+    match kind {
+        io::ErrorKind::AddrInUse => Some(
+            "another program listens there; end it, or choose a port with --listen 127.0.0.1:0".to_owned(),
+        ),
+        io::ErrorKind::AddrNotAvailable => {
+            Some("name an address of this machine: --listen 127.0.0.1:7410".to_owned())
+        }
+        _ => None,
     }
 }
 

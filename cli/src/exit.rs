@@ -33,7 +33,14 @@ pub(crate) fn of_error(error: &CliError) -> u8 {
         | CliError::Policy(_)
         | CliError::Sandbox(_)
         | CliError::Output { .. }
+        | CliError::JobFile { .. }
+        | CliError::Refused { .. }
+        | CliError::Server { .. }
+        | CliError::Runtime(_)
         | CliError::Bench { .. }
+        | CliError::Listen { .. }
+        | CliError::Scheduler(_)
+        | CliError::Worker(_)
         | CliError::Signals(_) => FAILED,
     }
 }

@@ -6,14 +6,13 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::args::Cli;
 use crate::error::CliError;
 use crate::output::{Out, Stream};
 
 mod args;
 mod bench;
+mod client;
 mod commands;
 mod config;
 mod engine;
@@ -23,16 +22,20 @@ mod input;
 mod limits;
 mod output;
 mod request;
+mod service;
 mod signals;
 mod surroundings;
 mod toolchains;
 mod values;
+mod watch;
 
 fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
-    let (out, result) = match Cli::try_parse_from(&words) {
+    let (out, result) = match Cli::read(&words) {
         Ok(cli) => {
-            output::log::start(cli.global.verbose);
+            if !cli.command.is_service() {
+                output::log::start(cli.global.verbose);
+            }
             let out = Out::of(&cli.global);
             let result = commands::execute(&cli.command, &cli.global, &out);
             (out, result)

@@ -12,6 +12,8 @@ pub(crate) struct Surroundings {
     pub(crate) home: Option<PathBuf>,
     /// `XDG_CONFIG_HOME`.
     pub(crate) xdg_config_home: Option<PathBuf>,
+    /// `XDG_STATE_HOME`.
+    pub(crate) xdg_state_home: Option<PathBuf>,
     /// `RUSTUP_HOME`, or `~/.rustup`.
     pub(crate) rustup_home: Option<PathBuf>,
     /// `CARGO_HOME`, or `~/.cargo`.
@@ -33,11 +35,22 @@ impl Surroundings {
         let at_home = |name: &str, below: &str| folder(name).or_else(|| Some(home.as_ref()?.join(below)));
         Self {
             xdg_config_home: folder("XDG_CONFIG_HOME"),
+            xdg_state_home: folder("XDG_STATE_HOME"),
             rustup_home: at_home("RUSTUP_HOME", ".rustup"),
             cargo_home: at_home("CARGO_HOME", ".cargo"),
             pyenv_root: at_home("PYENV_ROOT", ".pyenv"),
             home,
         }
+    }
+
+    /// Where a scheduler of this user keeps its data: `/var/lib/dayfly` for root, else
+    /// `$XDG_STATE_HOME/dayfly` or `~/.local/state/dayfly`.
+    pub(crate) fn state_folder(&self) -> Option<PathBuf> {
+        if nix::unistd::geteuid().is_root() {
+            return Some(PathBuf::from("/var/lib/dayfly"));
+        }
+        let state = self.xdg_state_home.clone().or_else(|| Some(self.home.as_ref()?.join(".local/state")))?;
+        Some(state.join("dayfly"))
     }
 }
 

@@ -50,7 +50,20 @@ impl FromStr for JobId {
 
 /// How many times a job was given to a worker; the number that tells a late result from a good one. The first
 /// attempt is 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Attempt(pub u32);
 
@@ -116,7 +129,20 @@ impl FromStr for Digest {
 }
 
 /// A moment: milliseconds since 1970-01-01 UTC. The scheduler's clock is the only one that counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
 
@@ -133,6 +159,18 @@ impl Timestamp {
     }
 }
 
+impl JobId {
+    const PATTERN: &str = "^[0-7][0-9a-hjkmnp-tv-z]{25}$";
+}
+
+impl LeaseId {
+    const PATTERN: &str = "^[0-7][0-9a-hjkmnp-tv-z]{25}\\.[0-9]+$";
+}
+
+impl Digest {
+    const PATTERN: &str = "^[0-9a-f]{64}$";
+}
+
 macro_rules! as_text {
     ($($name:ident),*) => { $(
         impl Serialize for $name {
@@ -147,6 +185,16 @@ macro_rules! as_text {
                 text.parse().map_err(serde::de::Error::custom)
             }
         }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": Self::PATTERN })
+            }
+        }
     )* };
 }
 
@@ -157,6 +205,8 @@ macro_rules! name {
         pub struct $name(String);
 
         impl $name {
+            const PATTERN: &str = "^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$";
+
             /// The name as text.
             pub fn as_str(&self) -> &str {
                 &self.0

@@ -7,6 +7,8 @@
 mod error;
 mod ids;
 mod limits;
+mod mask;
+mod nearest;
 mod outcome;
 mod report;
 mod result;
@@ -20,12 +22,15 @@ pub use ids::{
     Attempt, Digest, JobId, Label, LeaseId, QueueName, SecretName, TenantName, Timestamp, WorkerName,
 };
 pub use limits::{CpuSet, Cpus, Limit, Limits};
+pub use mask::{HIDDEN, MaskError, Masker};
+pub use nearest::nearest;
 pub use outcome::{Enforcement, Outcome, Output, Receipt, Signal, StartFailure, Termination, Timings, Usage};
 pub use report::{Check, HostReport, Standing};
 pub use result::{Artifact, JobResult, LogEnd, OutputFile, StepResult, Verdict};
 pub use spec::{
-    Action, ArchiveKind, BackendKind, Collect, Input, InputSource, JobSpec, NetworkRequest, Report, Retry,
-    RootRequest, SandboxRequest, SecretUse, Shell, Step, StepInput, Timeouts,
+    Action, ArchiveKind, BackendKind, Collect, Format, Input, InputSource, JobSpec, NetworkRequest, Place,
+    Report, Retry, RootRequest, SandboxRequest, SecretUse, Setting, Shell, SpecError, Step, StepInput,
+    Timeouts,
 };
 pub use state::State;
 pub use units::{Bytes, CpuTime, WallTime};

@@ -12,7 +12,7 @@ use crate::{Bytes, CpuTime, UnitError, WallTime};
 /// Every limit of one command. There is no default: who runs a command decides what it may use.
 ///
 /// All of them are enforced by the kernel or the command does not start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// CPU time of all processes of the command together.
@@ -50,7 +50,9 @@ pub struct Limits {
 }
 
 /// The name of one limit, as on the command line (`--cpu-time`) and in results (`cpu_time`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Limit {
     /// [`Limits::cpu_time`].
@@ -149,7 +151,7 @@ impl FromStr for Limit {
 }
 
 /// A share of the host's processors.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Cpus {
     /// Thousandths of one processor, on any of them: 1500 is one and a half.
@@ -159,7 +161,7 @@ pub enum Cpus {
 }
 
 /// A set of processor numbers, never empty.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(try_from = "BTreeSet<u16>", into = "BTreeSet<u16>")]
 pub struct CpuSet(BTreeSet<u16>);
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Bytes, CpuTime, Limit, Limits, WallTime};
 
 /// The measured end of one command.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Outcome {
     /// How it ended.
     pub termination: Termination,
@@ -30,7 +30,7 @@ pub struct Outcome {
 }
 
 /// How a command ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Termination {
     /// The first process called `exit`.
@@ -83,7 +83,7 @@ impl Termination {
 }
 
 /// Why a program could not be executed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StartFailure {
     /// No such file inside the sandbox (or its interpreter is missing).
@@ -97,7 +97,9 @@ pub enum StartFailure {
 }
 
 /// A signal number as Linux counts them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Signal(pub u8);
 
@@ -129,7 +131,7 @@ impl fmt::Display for Signal {
 }
 
 /// What a command used, all its processes together.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Usage {
     /// CPU time in user and kernel mode.
     #[serde(rename = "cpu_time_us")]
@@ -162,7 +164,7 @@ pub struct Usage {
 }
 
 /// What the sandbox cost around the command.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Timings {
     /// From asking for the sandbox to the program's first instruction.
     #[serde(rename = "setup_us")]
@@ -179,7 +181,7 @@ pub struct Timings {
 pub type Receipt = BTreeMap<Limit, Enforcement>;
 
 /// What stood behind one limit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Enforcement {
     /// A kernel mechanism, by name: `cgroup2 memory.max`.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The findings about one host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HostReport {
     /// Kernel release, as `uname -r` prints it.
     pub kernel: String,
@@ -12,7 +12,7 @@ pub struct HostReport {
 }
 
 /// One thing looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Check {
     /// Stable name for programs: `cgroup.memory_peak`.
     pub id: String,
@@ -29,7 +29,9 @@ pub struct Check {
 }
 
 /// How one thing stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Standing {
     /// As it should be.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Bytes, Digest, Outcome, Termination, WallTime};
 
 /// The end of one attempt, as the worker reports it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct JobResult {
     /// The verdict.
     pub verdict: Verdict,
@@ -22,7 +22,7 @@ pub struct JobResult {
 }
 
 /// How a job ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Verdict {
     /// Every step that counts ended with 0.
@@ -65,7 +65,7 @@ impl Verdict {
 }
 
 /// One step of a job that has ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StepResult {
     /// Its name.
     pub name: String,
@@ -81,7 +81,7 @@ pub struct StepResult {
 }
 
 /// A small file given back in the result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct OutputFile {
     /// The `name` it was asked for under.
     pub name: String,
@@ -96,7 +96,7 @@ pub struct OutputFile {
 }
 
 /// A file kept as a blob.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Artifact {
     /// The `name` it was asked for under.
     pub name: String,
@@ -109,7 +109,7 @@ pub struct Artifact {
 }
 
 /// A log that will not grow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LogEnd {
     /// Bytes in it.
     pub bytes: u64,

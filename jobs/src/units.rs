@@ -29,7 +29,20 @@ const MAX_BYTES: u64 = i64::MAX.unsigned_abs();
 /// assert_eq!(Bytes::mib(64).to_string(), "64M");
 /// # Ok::<(), dayfly_jobs::UnitError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(transparent)]
 pub struct Bytes(u64);
 
@@ -153,7 +166,7 @@ fn write_micros(micros: u64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 macro_rules! time_unit {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(transparent)]
         pub struct $name(u64);
 

@@ -27,6 +27,17 @@ pub trait Sandbox: Send {
     /// Resolve names below it with `openat2` and no symbolic links: the job wrote them.
     fn workspace(&self) -> BorrowedFd<'_>;
 
+    /// A folder of the writable tree outside of the workspace (`/dev/shm` inside a jail), for what the job needs
+    /// and nobody is to collect: its scripts, its secrets.
+    fn scratch(&self) -> BorrowedFd<'_>;
+
+    /// Kills everything that runs in it and waits until all of it is dead. Nothing more can be executed, but what
+    /// was written stays readable below [`Self::workspace`], and nobody changes it any more.
+    ///
+    /// # Errors
+    /// Something could not be killed.
+    fn stop(&mut self) -> Result<(), SandboxError>;
+
     /// Kills everything in the sandbox and removes it; what dropping does, with the error told.
     ///
     /// # Errors

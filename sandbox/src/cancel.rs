@@ -1,15 +1,24 @@
 //! Stopping a command from another thread or from a signal handler.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use nix::fcntl::OFlag;
+use nix::unistd::{pipe2, write};
 
 use crate::SandboxError;
 
 /// A switch that ends the commands it was given to. Cloning gives another handle to the same switch.
 #[derive(Debug, Clone)]
-pub struct Cancel(Option<Arc<EventFd>>);
+pub struct Cancel(Option<Arc<Pipe>>);
+
+/// A pipe that is thrown by a byte in it, which nobody ever reads.
+#[derive(Debug)]
+struct Pipe {
+    read: OwnedFd,
+    write: OwnedFd,
+}
 
 impl Cancel {
     /// A switch nobody has thrown yet.
@@ -17,10 +26,9 @@ impl Cancel {
     /// # Errors
     /// The process has no descriptor left.
     pub fn new() -> Result<Self, SandboxError> {
-        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-        let event = EventFd::from_value_and_flags(0, flags)
-            .map_err(|errno| SandboxError::system("make an eventfd", errno))?;
-        Ok(Self(Some(Arc::new(event))))
+        let (read, write) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)
+            .map_err(|errno| SandboxError::system("make a pipe", errno))?;
+        Ok(Self(Some(Arc::new(Pipe { read, write }))))
     }
 
     /// No switch: the command runs until it ends or a limit ends it.
@@ -30,18 +38,22 @@ impl Cancel {
 
     /// Throws the switch, for good. Every command that was given it ends as cancelled.
     pub fn cancel(&self) {
-        if let Some(event) = &self.0 {
-            // A full counter means it was thrown already, which is all that matters.
-            event.write(1).ok();
+        if let Some(pipe) = &self.0 {
+            // A full pipe means it was thrown already, which is all that matters.
+            write(&pipe.write, b"!").ok();
         }
     }
 
-    /// The descriptor for a signal handler: writing any eight-byte non-zero integer throws the switch.
-    pub fn raw_descriptor(&self) -> Option<RawFd> {
-        self.0.as_ref().map(|event| event.as_raw_fd())
+    /// A descriptor for a signal handler: writing any byte throws the switch.
+    ///
+    /// # Errors
+    /// There is no switch ([`Cancel::never`]), or no descriptor left.
+    pub fn switch(&self) -> io::Result<OwnedFd> {
+        let pipe = self.0.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+        pipe.write.try_clone()
     }
 
     pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.0.as_ref().map(|event| event.as_fd())
+        self.0.as_ref().map(|pipe| pipe.read.as_fd())
     }
 }

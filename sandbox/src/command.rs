@@ -110,6 +110,7 @@ pub(crate) enum Stream {
     Bytes(Arc<[u8]>),
     Capture(Bytes),
     Sink(Arc<Mutex<dyn Write + Send>>),
+    Joined,
 }
 
 impl Stdio {
@@ -144,6 +145,11 @@ impl Stdio {
     pub fn sink(writer: Arc<Mutex<dyn Write + Send>>) -> Self {
         Self(Stream::Sink(writer))
     }
+
+    /// Standard error: into the pipe of standard output, so that both keep the order they were written in.
+    pub const fn joined() -> Self {
+        Self(Stream::Joined)
+    }
 }
 
 impl fmt::Debug for Stdio {
@@ -155,6 +161,7 @@ impl fmt::Debug for Stdio {
             Stream::Bytes(_) => "Bytes",
             Stream::Capture(_) => "Capture",
             Stream::Sink(_) => "Sink",
+            Stream::Joined => "Joined",
         })
     }
 }

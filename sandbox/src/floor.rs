@@ -51,7 +51,7 @@ impl Floor {
         let program = CString::new(program.as_os_str().as_bytes())
             .map_err(|_| SandboxError::BadCommand { what: "program" })?;
         let driver = cgroup::detect(None, &BTreeSet::new())?;
-        let slot = Slots::open_default()?.acquire()?;
+        let slot = Slots::open_default()?.acquire(Some(&*driver))?;
         Ok(Self { program, limits, driver, slot })
     }
 

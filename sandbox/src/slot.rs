@@ -2,8 +2,8 @@
 //!
 //! A slot is an advisory lock on a small file. The lock vanishes with its holder, so there is no state to go
 //! stale; the files stay, because removing a file that others lock by name would let two hold one number.
-//! All who share control groups must share the state folder too: whoever holds a slot may kill and remove
-//! the groups that carry its number.
+//! Whoever holds a slot may kill and remove the groups that carry its number, so it is claimed among the groups
+//! as well: others may share those without sharing the folder.
 
 mod state;
 
@@ -16,7 +16,7 @@ use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg, OFlag, openat};
 use nix::sys::stat::Mode;
 
-use crate::cgroup::GroupName;
+use crate::cgroup::{CgroupError, Claim, Driver, GroupName};
 
 /// User ids in one slot's range.
 pub(crate) const UIDS_PER_SLOT: u32 = 65_536;
@@ -31,6 +31,11 @@ impl SlotNumber {
     /// The slot with this number, if there is one.
     pub(crate) const fn new(number: u16) -> Option<Self> {
         if number < SLOTS { Some(Self(number)) } else { None }
+    }
+
+    /// The number itself.
+    pub(crate) const fn get(self) -> u16 {
+        self.0
     }
 
     /// The first of the [`UIDS_PER_SLOT`] user ids that belong to this slot and to no other.
@@ -56,6 +61,8 @@ pub(crate) struct Slots {
 #[derive(Debug)]
 pub(crate) struct Slot {
     number: SlotNumber,
+    // Given back first, so that who finds the lock free finds the number unclaimed.
+    _claim: Option<Claim>,
     _lock: Flock<OwnedFd>,
 }
 
@@ -85,6 +92,9 @@ pub enum SlotError {
         /// What to do about it.
         fix: String,
     },
+    /// The number cannot be claimed among the control groups.
+    #[error(transparent)]
+    Groups(#[from] CgroupError),
     /// Every slot is held.
     #[error("all {SLOTS} slots in {path} are held by living sandboxes; run fewer at once", path = path.display())]
     AllHeld {
@@ -117,14 +127,14 @@ impl Slots {
         Ok(Self { folder: state::open_private(state, &path)?, path })
     }
 
-    /// Takes any free slot.
+    /// Takes any free slot. `driver` is where groups will be made with it, if any will.
     ///
     /// # Errors
-    /// All are held, or a lock file cannot be made.
-    pub(crate) fn acquire(&self) -> Result<Slot, SlotError> {
+    /// All are held, or a lock cannot be made.
+    pub(crate) fn acquire(&self, driver: Option<&dyn Driver>) -> Result<Slot, SlotError> {
         let start = HINT.load(Ordering::Relaxed) % SLOTS;
         for number in (start..SLOTS).chain(0..start).filter_map(SlotNumber::new) {
-            if let Some(slot) = self.try_take(number)? {
+            if let Some(slot) = self.try_take(number, driver)? {
                 HINT.store(number.0 + 1, Ordering::Relaxed);
                 return Ok(slot);
             }
@@ -135,13 +145,30 @@ impl Slots {
     /// Takes this slot, or gives `None` when it is held.
     ///
     /// # Errors
-    /// The lock file cannot be made or locked.
-    pub(crate) fn try_take(&self, number: SlotNumber) -> Result<Option<Slot>, SlotError> {
+    /// A lock cannot be made.
+    pub(crate) fn try_take(
+        &self,
+        number: SlotNumber,
+        driver: Option<&dyn Driver>,
+    ) -> Result<Option<Slot>, SlotError> {
+        let Some(lock) = self.try_lock(number)? else { return Ok(None) };
+        let claim = match driver {
+            None => None,
+            Some(driver) => match driver.claim(number)? {
+                // Held by somebody with another state folder.
+                None => return Ok(None),
+                claim => claim,
+            },
+        };
+        Ok(Some(Slot { number, _claim: claim, _lock: lock }))
+    }
+
+    fn try_lock(&self, number: SlotNumber) -> Result<Option<Flock<OwnedFd>>, SlotError> {
         let flags = OFlag::O_RDWR | OFlag::O_CREAT | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
         let file = openat(&self.folder, number.to_string().as_str(), flags, Mode::S_IRUSR | Mode::S_IWUSR)
             .map_err(|errno| self.error("open the lock", number, errno))?;
         match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => Ok(Some(Slot { number, _lock: lock })),
+            Ok(lock) => Ok(Some(lock)),
             Err((_, Errno::EWOULDBLOCK)) => Ok(None),
             Err((_, errno)) => Err(self.error("lock", number, errno)),
         }

@@ -32,7 +32,7 @@ pub(crate) fn sweep_with(driver: &dyn Driver, slots: &Slots) -> Result<SweepRepo
     let mut report = SweepReport::default();
     let mut failure = None;
     for (slot, groups) in by_slot(driver.groups()?) {
-        let Some(_held) = slots.try_take(slot)? else {
+        let Some(_held) = slots.try_take(slot, Some(driver))? else {
             report.busy_slots += 1;
             continue;
         };

@@ -6,6 +6,7 @@ mod jail {
     mod pool;
     mod sandbox;
     mod streams;
+    mod workspace;
 }
 
 use std::sync::Arc;

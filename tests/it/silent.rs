@@ -112,6 +112,21 @@ fn row_96_odd_hosts_are_refused_or_served_in_full() {
     }
 }
 
+/// A container often has a `/run` of its own and the host's control groups.
+#[test]
+fn locks_of_ones_own_harm_nobody() {
+    let _host = jail!(root);
+    let own_run = ["unshare", "--mount", "sh", "-c", "mount -t tmpfs none /run; exec \"$@\"", "sh"];
+    let running = Dayfly::new().spawn(["sh", "-c", "sleep 1; echo done"]);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    for _ in 0..5 {
+        Dayfly::new().under(own_run).run(["true"]).ended(End::Exit(0));
+    }
+    let run = running.wait();
+    run.ended(End::Exit(0));
+    assert_eq!(run.stdout, "done\n");
+}
+
 #[test]
 fn row_96_a_set_up_that_fails_is_an_error_soon() {
     let _host = jail!();

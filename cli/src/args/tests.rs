@@ -153,4 +153,6 @@ fn help_teaches() {
     insta::assert_snapshot!("help_run", help(&["run"]));
     insta::assert_snapshot!("help_policy", help(&["policy"]));
     insta::assert_snapshot!("help_config", help(&["config"]));
+    insta::assert_snapshot!("help_submit", help(&["submit"]));
+    insta::assert_snapshot!("help_artifacts_get", help(&["artifacts", "get"]));
 }

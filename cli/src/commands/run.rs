@@ -46,7 +46,7 @@ fn captured(args: &RunArgs, request: &Request, out: &Out) -> Result<u8, CliError
     let kept = Stdio::capture(args.streams.capture.unwrap_or(CAPTURE));
     let stdin = input::stdin(args.streams.stdin.as_deref())?;
     let cancel = Cancel::new()?;
-    signals::watch(cancel.clone())?;
+    signals::watch(&cancel)?;
     let outcome = engine::run(request, Streams { stdin, stdout: kept.clone(), stderr: kept }, &cancel)?;
     out.json(&json::Report::of(&outcome))?;
     Ok(outcome.termination.exit_code())
@@ -58,7 +58,7 @@ fn streamed(args: &RunArgs, request: &Request, global: &Global, out: &Out) -> Re
     let cancel = Cancel::new()?;
     let open = |stream| SharedSink::open(stream, args.streams.raw, cancel.clone());
     let (stdout, stderr) = (open(Stream::Stdout)?, open(Stream::Stderr)?);
-    let caught = signals::watch(cancel.clone())?;
+    let caught = signals::watch(&cancel)?;
     let streams = Streams { stdin, stdout: stdout.stdio(), stderr: stderr.stdio() };
     let outcome = engine::run(request, streams, &cancel);
     let remark = outcome.as_ref().ok().and_then(|outcome| remark(outcome, request, caught.name(), global));

@@ -7,6 +7,7 @@ use dayfly_sandbox::Network;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
+use super::service::{SchedulerConfig, WorkerConfig};
 use crate::limits::LimitOverrides;
 use crate::values::{NetworkArg, PolicyRef, policy_ref};
 
@@ -22,6 +23,12 @@ pub(crate) struct Config {
     pub(crate) toolchain: BTreeMap<String, ToolchainConfig>,
     /// Control groups.
     pub(crate) cgroup: CgroupConfig,
+    /// `dayfly up` and `dayfly scheduler`.
+    pub(crate) scheduler: SchedulerConfig,
+    /// `dayfly up` and `dayfly worker`.
+    pub(crate) worker: WorkerConfig,
+    /// Calls to a scheduler.
+    pub(crate) client: ClientConfig,
 }
 
 impl Config {
@@ -86,6 +93,18 @@ pub(crate) struct ToolchainConfig {
 pub(crate) struct CgroupConfig {
     /// The group below which jobs get theirs.
     pub(crate) parent: Option<PathBuf>,
+}
+
+/// `[client]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct ClientConfig {
+    /// The scheduler's address.
+    pub(crate) server: Option<String>,
+    /// The file with the token.
+    pub(crate) token_file: Option<PathBuf>,
+    /// Whether a token may go to another machine unencrypted.
+    pub(crate) plain_http: Option<bool>,
 }
 
 fn policy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PolicyRef>, D::Error> {

@@ -12,6 +12,12 @@ use crate::config::Entry;
 use crate::error::CliError;
 use crate::request::{LimitOrigin, Request};
 
+/// JSON over several lines, for people.
+pub(crate) fn pretty(value: &impl Serialize) -> Result<String, CliError> {
+    let text = serde_json::to_string_pretty(value);
+    text.map(|text| text + "\n").map_err(|error| CliError::output("standard output", error.into()))
+}
+
 /// What `dayfly run --json` prints.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report<'a> {

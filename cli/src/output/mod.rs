@@ -12,14 +12,19 @@ use crate::error::CliError;
 pub(crate) mod doctor;
 pub(crate) mod escape;
 pub(crate) mod human;
+pub(crate) mod jobs;
 pub(crate) mod json;
 pub(crate) mod log;
+mod log_sink;
+pub(crate) mod moment;
 pub(crate) mod plan;
 
 mod patient;
 pub(crate) mod sink;
 pub(crate) mod table;
+pub(crate) mod watch;
 
+pub(crate) use log_sink::LogSink;
 pub(crate) use patient::Patient;
 
 /// One of our two output streams.
@@ -126,7 +131,12 @@ pub(crate) fn help(text: &clap::builder::StyledStr, stream: Stream) -> Result<()
 
 fn colours_wanted() -> bool {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    !set("NO_COLOR") && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+    !set("NO_COLOR") && !is_dumb()
+}
+
+/// Whether the terminal says that it can do nothing but go forward.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 fn write_text(stream: Stream, text: &str) -> Result<(), CliError> {

@@ -1,7 +1,9 @@
 //! A job as its owner wrote it: what to run, with what, under which limits.
 //!
 //! [`JobSpec::parse`] is the only way in: a value of these types has been checked. Paths are relative to the
-//! workspace, with no `..` and no leading `/`.
+//! workspace, with no `..` and no leading `/`. There are two formats, and they never mix: what people write
+//! (`written`: units as text, most of it optional), and what these types derive, which is everything spelled out
+//! in numbers, for stores and workers that got it from a scheduler they trust.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -10,8 +12,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Bytes, Digest, Label, Limits, QueueName, SecretName, WallTime};
 
+mod check;
+mod demand;
+mod error;
+mod fault;
+mod notation;
+mod parse;
+mod print;
+#[cfg(test)]
+mod tests;
+mod text;
+mod written;
+
+pub use error::{Place, SpecError};
+use notation::Written;
+pub use parse::Setting;
+pub use text::Format;
+
 /// A job. Steps run one after another in one sandbox and share its workspace.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct JobSpec {
     /// The version of this format: 1.
@@ -56,7 +75,7 @@ pub struct JobSpec {
 }
 
 /// What the sandbox of a job is like.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SandboxRequest {
     /// How jobs are kept apart.
@@ -70,7 +89,7 @@ pub struct SandboxRequest {
 }
 
 /// How a job is kept apart from its host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BackendKind {
     /// Namespaces, control groups, system call filter.
@@ -78,7 +97,7 @@ pub enum BackendKind {
 }
 
 /// What is at `/` in the sandbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RootRequest {
     /// The worker's own `/usr`, read-only.
@@ -86,7 +105,7 @@ pub enum RootRequest {
 }
 
 /// What network a job has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NetworkRequest {
     /// None at all.
@@ -96,7 +115,7 @@ pub enum NetworkRequest {
 }
 
 /// A file of the workspace that is there from the start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
     /// Where it appears in the workspace; for an archive the folder it is unpacked into.
@@ -112,7 +131,7 @@ pub struct Input {
 }
 
 /// Where the content of an input comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InputSource {
     /// This text.
@@ -124,7 +143,7 @@ pub enum InputSource {
 }
 
 /// Kinds of archives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ArchiveKind {
     /// A tar file.
@@ -134,7 +153,7 @@ pub enum ArchiveKind {
 }
 
 /// One command of a job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// For people; unique in the job.
@@ -161,7 +180,7 @@ pub struct Step {
 }
 
 /// What a step executes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// A script, given to a shell as a file.
@@ -176,7 +195,7 @@ pub enum Action {
 }
 
 /// Who reads a script.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Shell {
     /// `sh -e`
@@ -189,7 +208,7 @@ pub enum Shell {
 }
 
 /// What is on a step's standard input.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepInput {
     /// This text.
@@ -199,7 +218,7 @@ pub enum StepInput {
 }
 
 /// A secret and how the job sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SecretUse {
     /// Its name at the scheduler.
@@ -211,7 +230,7 @@ pub struct SecretUse {
 }
 
 /// Files to take from the workspace after the last step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Collect {
     /// For people, and the key in the result.
@@ -226,7 +245,7 @@ pub struct Collect {
 }
 
 /// When a job is tried again. A result of the job itself never is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Retry {
     /// How many attempts may be lost or fail for want of the infrastructure: 1 to 10.
@@ -234,7 +253,7 @@ pub struct Retry {
 }
 
 /// How long a job may wait and take.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Timeouts {
     /// Waiting for a worker, all attempts together; then it is cancelled.
@@ -246,7 +265,7 @@ pub struct Timeouts {
 }
 
 /// Whom to tell about the end of a job.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Report {
     /// A signed POST to this address (`http` or `https`).

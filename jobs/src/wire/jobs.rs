@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Attempt, JobId, JobResult, JobSpec, QueueName, State, TenantName, Timestamp, WorkerName};
 
 /// The answer to a submit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Submitted {
     /// The job.
     pub id: JobId,
@@ -14,7 +14,7 @@ pub struct Submitted {
 }
 
 /// A job in a listing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct JobSummary {
     /// The job.
     pub id: JobId,
@@ -60,7 +60,7 @@ pub struct JobSummary {
 }
 
 /// One job in full.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct JobDetail {
     /// What a listing shows.
     #[serde(flatten)]
@@ -73,7 +73,7 @@ pub struct JobDetail {
 }
 
 /// One page of a listing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Page<T> {
     /// What is on it.
     pub items: Vec<T>,
@@ -83,7 +83,7 @@ pub struct Page<T> {
 }
 
 /// Something that happened to a job. The list of them is complete and never changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct JobEvent {
     /// Its place, from 1, without gaps within a job.
     pub seq: u64,
@@ -97,7 +97,7 @@ pub struct JobEvent {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Happened {
     /// It was accepted.
@@ -157,4 +157,18 @@ pub enum Happened {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+}
+
+/// A piece of a log that is followed, as one server-sent event. The event's id is the place after the piece, and
+/// what `Last-Event-ID` resumes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct LogEvent {
+    /// Where it begins in the log.
+    pub offset: u64,
+    /// The bytes, if they are UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The bytes in base64, if not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base64: Option<String>,
 }

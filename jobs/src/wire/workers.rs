@@ -1,6 +1,7 @@
 //! What workers and the scheduler say to each other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// A worker introduces itself: `POST /v1/workers` with a join token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Registration {
     /// Its name; a second worker of the same name takes the first one's place.
     pub name: WorkerName,
@@ -30,7 +31,7 @@ pub struct Registration {
 }
 
 /// How much a worker can run, or can still run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Capacity {
     /// Jobs.
     pub slots: u32,
@@ -42,7 +43,7 @@ pub struct Capacity {
 }
 
 /// The answer: the worker's own token and how often it must be heard of.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Registered {
     /// To be sent with everything else.
     pub token: String,
@@ -53,7 +54,7 @@ pub struct Registered {
 }
 
 /// A worker with room asks for jobs: `POST /v1/leases`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LeaseRequest {
     /// The room it has.
     pub free: Capacity,
@@ -64,7 +65,7 @@ pub struct LeaseRequest {
 }
 
 /// Jobs to run, perhaps none.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Leases {
     /// One for each job.
     pub leases: Vec<Lease>,
@@ -74,7 +75,7 @@ pub struct Leases {
 }
 
 /// The right and the duty to run one job until the deadline, which renewing moves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Lease {
     /// Which job, which attempt.
     pub id: LeaseId,
@@ -89,15 +90,29 @@ pub struct Lease {
     pub lasts_ms: u64,
 }
 
+impl fmt::Debug for Lease {
+    /// Everything but what the secrets say.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secrets: Vec<_> = self.secrets.keys().collect();
+        f.debug_struct("Lease")
+            .field("id", &self.id)
+            .field("tenant", &self.tenant)
+            .field("spec", &self.spec)
+            .field("secrets", &secrets)
+            .field("lasts_ms", &self.lasts_ms)
+            .finish()
+    }
+}
+
 /// A worker is alive and wants to keep these: `POST /v1/leases/renew`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RenewRequest {
     /// The leases it holds.
     pub leases: Vec<LeaseId>,
 }
 
 /// What became of them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Renewed {
     /// In the order they were asked for.
     pub leases: Vec<Renewal>,
@@ -107,7 +122,7 @@ pub struct Renewed {
 }
 
 /// What became of one lease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Renewal {
     /// Good for so long from the moment the answer was sent.
@@ -124,8 +139,8 @@ pub enum Renewal {
     },
 }
 
-/// Something a worker saw: `POST /v1/leases/{lease}/events`. Sent again, it counts once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Something a worker saw; `POST /v1/leases/{lease}/events` takes a list of them. Sent again, each counts once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Progress {
     /// A step began.
@@ -145,7 +160,7 @@ pub enum Progress {
 }
 
 /// The end of an attempt: `POST /v1/leases/{lease}/complete`. Sent again, it is answered again.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "end", rename_all = "snake_case")]
 pub enum Completion {
     /// It has a verdict. The log must be complete by then.
@@ -168,7 +183,7 @@ pub enum Completion {
 }
 
 /// What of a short job can go with its completion.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Rest {
     /// Events in their order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -179,7 +194,7 @@ pub struct Rest {
 }
 
 /// A piece of a log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LogChunk {
     /// Where it belongs.
     pub offset: u64,
@@ -188,7 +203,7 @@ pub struct LogChunk {
 }
 
 /// The answer to a completion.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Completed {
     /// Where the job stands now.
     pub state: crate::State,
@@ -197,14 +212,14 @@ pub struct Completed {
 }
 
 /// The answer to a piece of log: `PUT /v1/leases/{lease}/log?offset=N` with the bytes as body.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LogPosition {
     /// Where the next piece must begin. A piece before it is known already; one beyond it is refused (409).
     pub next: u64,
 }
 
 /// A worker in a listing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct WorkerInfo {
     /// What it said of itself.
     #[serde(flatten)]

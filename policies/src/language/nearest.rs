@@ -1,61 +1,8 @@
-//! Suggestions: which known name somebody who mistyped one probably meant.
+//! Suggestions as the end of an error's sentence.
+
+use dayfly_jobs::nearest;
 
 /// `; did you mean 'openat'?`, or nothing where no candidate is near.
 pub(crate) fn hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
-    let limit = ((name.chars().count() + 1) / 3).clamp(1, 3);
-    candidates
-        .into_iter()
-        .map(|candidate| (distance(name, candidate), candidate))
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, candidate)| format!("; did you mean '{candidate}'?"))
-        .unwrap_or_default()
-}
-
-/// How many characters must be added, removed or changed to make one of the other (Levenshtein).
-fn distance(from: &str, to: &str) -> usize {
-    if from.len() > MAX_NAME || to.len() > MAX_NAME {
-        return usize::MAX;
-    }
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (b, above) in to.iter().zip(row.iter_mut().skip(1)) {
-            let changed = diagonal + usize::from(a != *b);
-            diagonal = *above;
-            left = changed.min(left + 1).min(*above + 1);
-            *above = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-    }
-    row.last().copied().unwrap_or(usize::MAX)
-}
-
-/// Longer than any name there is; keeps the square of a hostile name's length small.
-const MAX_NAME: usize = 64;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn distances_by_the_table() {
-        for (from, to, expected) in
-            [("", "", 0), ("", "abc", 3), ("abc", "", 3), ("kitten", "sitting", 3), ("open", "openat", 2)]
-        {
-            assert_eq!(distance(from, to), expected, "{from} {to}");
-        }
-    }
-
-    #[test]
-    fn near_names_are_suggested_and_far_ones_are_not() {
-        let names = ["openat", "read", "ptrace"];
-        assert_eq!(hint("opneat", names), "; did you mean 'openat'?");
-        assert_eq!(hint("wombat_call", names), "");
-        assert_eq!(hint(&"x".repeat(10_000), names), "");
-    }
+    nearest(name, candidates).map(|candidate| format!("; did you mean '{candidate}'?")).unwrap_or_default()
 }

@@ -49,6 +49,29 @@ pub(super) fn again<T>(mut attempt: impl FnMut() -> Result<T, CgroupError>) -> R
     attempt()
 }
 
+/// Does something to a parent that a sweep may remove before or meanwhile.
+pub(super) fn renewed<T>(
+    mut attempt: impl FnMut() -> Result<T, CgroupError>,
+    renew_parent: impl Fn() -> Result<(), CgroupError>,
+) -> Result<T, CgroupError> {
+    for _ in 1..TRIES {
+        match attempt() {
+            Err(error) if is_gone(&error) => renew_parent()?,
+            done => return done,
+        }
+    }
+    attempt()
+}
+
+/// What was done to a folder, or `None` when it is not there any more.
+pub(super) fn unless_gone<T>(done: Result<T, CgroupError>) -> Result<Option<T>, CgroupError> {
+    match done {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if is_gone(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Makes a group, clearing what is in the way.
 pub(super) fn group<T>(
     name: &GroupName,

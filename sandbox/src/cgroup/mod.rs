@@ -8,6 +8,7 @@
 //! library goes by path, has no `memory.oom.group`, `memory.peak`, `pids.peak` or `cgroup.kill`, and gives
 //! no descriptor to clone into.
 
+mod claim;
 mod detect;
 mod error;
 mod files;
@@ -25,10 +26,13 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 
 use dayfly_jobs::{Bytes, CpuTime, Cpus, Limit, Limits, Receipt, WallTime};
 
+pub(crate) use claim::Claim;
 pub(crate) use detect::detect;
 pub use error::CgroupError;
 pub(crate) use lack::{Facility, Lack};
 pub(crate) use name::GroupName;
+
+use crate::slot::SlotNumber;
 
 /// The version of the kernel interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +75,12 @@ pub(crate) trait Driver: Send + Sync + Debug {
     /// What cannot be enforced here; empty on a well set-up host.
     fn lacks(&self) -> &[Lack];
 
+    /// Takes a slot's number among all who make groups below our parent; `None` when somebody has it.
+    ///
+    /// # Errors
+    /// The parent cannot be locked.
+    fn claim(&self, slot: SlotNumber) -> Result<Option<Claim>, CgroupError>;
+
     /// Makes an empty group. A group of that name that a dead process left is killed and removed first; the
     /// caller holds the slot in `name`, so it cannot belong to the living.
     ///
@@ -90,7 +100,7 @@ pub(crate) trait Driver: Send + Sync + Debug {
     /// It cannot be removed.
     fn remove_leftover(&self, name: &GroupName) -> Result<(), CgroupError>;
 
-    /// Removes the parent itself if it is empty and ours to remove; tells whether it did. Making a group
+    /// Removes the parent itself if it is empty, ours to remove and nobody holds a slot in it; tells whether it did. Making a group
     /// makes it anew.
     ///
     /// # Errors
@@ -177,8 +187,6 @@ pub(crate) struct GroupStats {
     pub(crate) memory_limit_hit: bool,
     /// Time held back by a CPU quota.
     pub(crate) throttled: WallTime,
-    /// Whether a living process is in the group.
-    pub(crate) populated: bool,
 }
 
 #[cfg(test)]

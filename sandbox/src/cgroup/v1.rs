@@ -17,8 +17,10 @@ use nix::errno::Errno;
 
 use super::files::Dir;
 use super::lack::{Facility, Lack, host_has_swap};
-use super::{CgroupError, Driver, Group, GroupName, Layout, Wants, make};
+use super::{CgroupError, Claim, Driver, Group, GroupName, Layout, Wants, claim, make};
 use group::{V1Group, remove_seats};
+
+use crate::slot::SlotNumber;
 
 /// A controller we use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +142,10 @@ impl Driver for V1 {
         &self.facts.lacks
     }
 
+    fn claim(&self, slot: SlotNumber) -> Result<Option<Claim>, CgroupError> {
+        make::renewed(|| claim::take(&first(&self.parents())?.dir, slot), || self.renew())
+    }
+
     fn create(&self, name: &GroupName, wants: Wants) -> Result<Box<dyn Group>, CgroupError> {
         let attempt = || V1Group::make(&self.parents(), name, wants, &self.facts);
         let group = make::group(name, attempt, || self.remove_leftover(name), || self.renew())?;
@@ -166,6 +172,10 @@ impl Driver for V1 {
     }
 
     fn remove_parent(&self) -> Result<bool, CgroupError> {
+        let alone = make::unless_gone(claim::take_all(&first(&self.parents())?.dir))?;
+        if matches!(alone, Some(None)) {
+            return Ok(false);
+        }
         let mut removed = true;
         for hierarchy in &self.hierarchies {
             let above = Dir::open(&hierarchy.point)?;
@@ -178,6 +188,11 @@ impl Driver for V1 {
         }
         Ok(removed)
     }
+}
+
+/// The parent in which slots are claimed.
+fn first(parents: &[Parent]) -> Result<&Parent, CgroupError> {
+    parents.first().ok_or_else(|| CgroupError::unusable("no hierarchy is left", mount_fix("pids")))
 }
 
 /// The hierarchies with the controllers we use; several controllers may share one.

@@ -14,9 +14,11 @@ use super::files::Dir;
 use super::lack::{Facility, Lack, host_has_swap};
 use super::make::{self, MakeError};
 use super::parse::Mount;
-use super::{CgroupError, Driver, Group, GroupName, Layout, Wants, parse};
+use super::{CgroupError, Claim, Driver, Group, GroupName, Layout, Wants, claim, parse};
 use group::V2Group;
 pub(super) use place::Place;
+
+use crate::slot::SlotNumber;
 
 /// The driver.
 #[derive(Debug)]
@@ -103,6 +105,10 @@ impl Driver for V2 {
         &self.facts.lacks
     }
 
+    fn claim(&self, slot: SlotNumber) -> Result<Option<Claim>, CgroupError> {
+        make::renewed(|| claim::take(&self.parent(), slot), || self.renew())
+    }
+
     fn create(&self, name: &GroupName, wants: Wants) -> Result<Box<dyn Group>, CgroupError> {
         let attempt = || self.make(&self.parent(), name, wants);
         let group = make::group(name, attempt, || self.remove_leftover(name), || self.renew())?;
@@ -122,7 +128,12 @@ impl Driver for V2 {
     }
 
     fn remove_parent(&self) -> Result<bool, CgroupError> {
-        self.place.remove()
+        // A parent that is gone needs no removing.
+        match make::unless_gone(claim::take_all(&self.parent()))? {
+            Some(None) => Ok(false),
+            Some(Some(_alone)) => self.place.remove(),
+            None => Ok(true),
+        }
     }
 }
 

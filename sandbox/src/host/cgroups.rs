@@ -80,11 +80,12 @@ fn mounted(files: &HostFiles, mountinfo: &str) -> (Option<V2Tree>, Vec<String>) 
 /// Makes a group as a job's is made, lets a child enter it, and removes it with all that was made for it.
 fn try_group(parent: Option<&Path>) -> Result<Groups, SandboxError> {
     let driver = cgroup::detect(parent, &Default::default())?;
-    let slot = Slots::open_default()?.acquire()?;
+    let slot = Slots::open_default()?.acquire(Some(&*driver))?;
     let group = driver.create(&slot.next_group(), Wants::default())?;
     let enter = enter(group.entry());
     let stats = group.stats();
     group.remove()?;
+    drop(slot);
     driver.remove_parent()?;
     Ok(groups(driver.as_ref(), enter, &stats?))
 }

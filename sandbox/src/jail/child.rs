@@ -171,8 +171,7 @@ const MOUNTS_FD: RawFd = REPORT_FD + 1;
 fn run_order(brief: &Brief<'_>, parked: Parked) -> Result<std::convert::Infallible, Failure> {
     let Parked { report, rules } = parked;
     let order = receive_order(report)?;
-    let size = [(c"size", order.disk), (c"nr_inodes", order.inodes)];
-    mount::reconfigure(super::root::SCRATCH, &size).stage(SetupStage::Resize)?;
+    resize(&order)?;
     set_rlimits(&order)?;
     process::become_user(JOB_ID, JOB_ID, brief.ranged).stage(SetupStage::Credentials)?;
     caps::clear().stage(SetupStage::Credentials)?;
@@ -186,6 +185,20 @@ fn run_order(brief: &Brief<'_>, parked: Parked) -> Result<std::convert::Infallib
     fd::close_on_exec_from(REPORT_FD.unsigned_abs()).stage(SetupStage::Streams)?;
     install_filter(brief.filter, report)?;
     Err(execute(&order))
+}
+
+/// Sets the size of the writable tree. Earlier commands may have left more in it than this one may have; then the
+/// index tells whether it is too many bytes (0) or too many files (1).
+fn resize(order: &Order) -> Result<(), Failure> {
+    let sizes = [(c"size", order.disk), (c"nr_inodes", order.inodes)];
+    match mount::reconfigure(super::root::SCRATCH, &sizes) {
+        Err(Errno::EINVAL) => {
+            let [bytes, _] = sizes;
+            let fits = mount::reconfigure(super::root::SCRATCH, &[bytes]).is_ok();
+            Err(Errno::EINVAL).stage_at(SetupStage::Resize, usize::from(fits))
+        }
+        other => other.stage(SetupStage::Resize),
+    }
 }
 
 fn receive_order(report: BorrowedFd<'_>) -> Result<Order, Failure> {

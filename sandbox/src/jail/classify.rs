@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use dayfly_jobs::{Limit, Limits, Signal, StartFailure, Termination, Usage};
 use nix::errno::Errno;
 
+use super::report::Failure;
+use crate::SetupStage;
 use crate::sys::pidfd::End;
 
 /// Why the supervisor killed a command.
@@ -38,6 +40,15 @@ pub(crate) struct Facts<'a> {
 pub(crate) enum HostFault {
     /// The host itself ran out of memory and killed the job.
     OutOfMemory,
+}
+
+/// The limit of the writable tree that was exceeded before the command began: earlier ones left more there.
+pub(crate) fn overfull(failure: &Failure) -> Option<Limit> {
+    match (failure.stage, failure.errno, failure.index) {
+        (SetupStage::Resize, Errno::EINVAL, 0) => Some(Limit::Disk),
+        (SetupStage::Resize, Errno::EINVAL, _) => Some(Limit::Inodes),
+        _ => None,
+    }
 }
 
 const SIGKILL: u8 = 9;

@@ -185,9 +185,14 @@ fn attach(root: BorrowedFd<'_>, tree: BorrowedFd<'_>, path: &CStr) -> nix::Resul
     mount::attach_onto(tree, target.as_fd())
 }
 
+/// How large the writable tree is until the first command sets its own limits, before which nobody but the
+/// supervisor can write there. It must not be unlimited: the kernel does not take a limit later then.
+const STAGING_SIZE: &CStr = c"64g";
+const STAGING_INODES: &CStr = c"16m";
+
 /// The writable tree: one tmpfs, so that its limits hold for all of it. Its own root stays covered by `/tmp`.
 fn scratch(root: BorrowedFd<'_>, ranged: bool) -> nix::Result<()> {
-    let options = [(c"mode", c"0755"), (c"size", c"1m"), (c"nr_inodes", c"64")];
+    let options = [(c"mode", c"0755"), (c"size", STAGING_SIZE), (c"nr_inodes", STAGING_INODES)];
     let tree = mount::mount_new(c"tmpfs", &options, Attributes::WRITABLE)?;
     attach(root, tree.as_fd(), c"tmp")?;
     for (name, place, mode) in

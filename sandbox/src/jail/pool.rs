@@ -14,6 +14,9 @@ use crate::{Sandbox, SandboxError};
 
 /// A jail older than this is replaced: the host's files may have changed under it.
 const STALE: Duration = Duration::from_secs(600);
+/// How long a jail that was taken is left alone before the next one is made: making one slows down everything
+/// that starts beside it, and most of what short jobs do is start.
+const HEAD_START: Duration = Duration::from_millis(5);
 /// How long to wait after a jail could not be made.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -35,7 +38,16 @@ struct State {
     ready: VecDeque<Prepared>,
     /// Used, dead or stale jails on their way out.
     retired: Vec<Box<dyn Sandbox>>,
+    /// Until when no jail is made.
+    hold: Option<Instant>,
     closing: bool,
+}
+
+/// What the keeper does next.
+enum Work {
+    Make,
+    Remove(Vec<Box<dyn Sandbox>>),
+    End,
 }
 
 #[derive(Debug)]
@@ -80,6 +92,7 @@ impl Pool {
         let now = Instant::now();
         let mut state = self.shared.lock();
         while let Some(prepared) = state.ready.pop_front() {
+            state.hold = Some(now + HEAD_START);
             self.shared.changed.notify_one();
             if prepared.is_fit(now) {
                 return Ok(Box::new(prepared.jail));
@@ -92,7 +105,11 @@ impl Pool {
 
     /// Removes a used sandbox in the background. Dropping it does the same, but takes the caller's time.
     pub fn retire(&self, sandbox: Box<dyn Sandbox>) {
-        self.shared.lock().retired.push(sandbox);
+        let mut state = self.shared.lock();
+        state.retired.push(sandbox);
+        // Its job has ended, and the next one may come at once.
+        state.hold = None;
+        drop(state);
         self.shared.changed.notify_one();
     }
 
@@ -131,51 +148,57 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The keeper's whole life: remove what is retired, make what is missing, sleep.
+    /// The keeper's whole life.
     fn keep(&self) {
         loop {
-            let (retired, missing) = {
-                let mut state = self.lock();
-                if state.closing {
-                    return;
-                }
-                (std::mem::take(&mut state.retired), self.size.saturating_sub(state.ready.len()))
-            };
-            let idle = retired.is_empty() && missing == 0;
-            // Filling comes first: somebody may be waiting for it.
-            let failed = missing > 0 && !self.add_one();
-            drop(retired);
-            if idle || failed {
-                self.sleep(if failed { PAUSE } else { STALE });
+            match self.next_work() {
+                Work::Make => self.add_one(),
+                Work::Remove(retired) => drop(retired),
+                Work::End => return,
             }
         }
     }
 
-    fn add_one(&self) -> bool {
-        match Prepared::make(&self.jail) {
-            Ok(prepared) => {
-                self.lock().ready.push_back(prepared);
-                true
+    /// Sleeps until there is something to do. Filling comes first: somebody may be waiting for it.
+    fn next_work(&self) -> Work {
+        let mut state = self.lock();
+        loop {
+            let now = Instant::now();
+            state.retire_unfit(now);
+            if state.closing {
+                return Work::End;
             }
+            let held = state.hold.map(|until| until.saturating_duration_since(now)).unwrap_or_default();
+            let missing = state.ready.len() < self.size;
+            if missing && held.is_zero() {
+                return Work::Make;
+            }
+            if !state.retired.is_empty() {
+                return Work::Remove(std::mem::take(&mut state.retired));
+            }
+            let most = if missing { held } else { STALE };
+            let woken = self.changed.wait_timeout(state, most);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn add_one(&self) {
+        match Prepared::make(&self.jail) {
+            Ok(prepared) => self.lock().ready.push_back(prepared),
             Err(error) => {
                 // Whoever takes next tries for himself and gets the error.
                 tracing::debug!(%error, "no jail could be prepared");
-                false
+                self.lock().hold = Some(Instant::now() + PAUSE);
             }
         }
     }
+}
 
-    /// Sleeps until something changes; after `most`, stale jails are due for replacement.
-    fn sleep(&self, most: Duration) {
-        let state = self.lock();
-        if state.closing || !state.retired.is_empty() || (most == STALE && state.ready.len() < self.size) {
-            return;
-        }
-        let Ok((mut state, _)) = self.changed.wait_timeout(state, most) else { return };
-        let now = Instant::now();
-        let (fit, unfit) = std::mem::take(&mut state.ready).into_iter().partition(|made| made.is_fit(now));
-        state.ready = fit;
+impl State {
+    fn retire_unfit(&mut self, now: Instant) {
+        let (fit, unfit) = std::mem::take(&mut self.ready).into_iter().partition(|made| made.is_fit(now));
+        self.ready = fit;
         let unfit: VecDeque<Prepared> = unfit;
-        state.retired.extend(unfit.into_iter().map(|made| Box::new(made.jail) as Box<dyn Sandbox>));
+        self.retired.extend(unfit.into_iter().map(|made| Box::new(made.jail) as Box<dyn Sandbox>));
     }
 }

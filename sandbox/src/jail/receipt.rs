@@ -61,7 +61,7 @@ pub(crate) fn enforce(
 /// The receipt of a command under these limits, found by setting them on a group that nothing enters.
 pub(crate) fn receipt(shape: &Shape, slots: &Slots, limits: &Limits) -> Result<Receipt, SandboxError> {
     check(shape, limits)?;
-    let slot = slots.acquire()?;
+    let slot = slots.acquire(shape.driver.as_deref())?;
     let Some(driver) = &shape.driver else { return enforce(shape, limits, None) };
     let mut group = driver.create(&slot.next_group(), Wants::of(limits))?;
     let receipt = enforce(shape, limits, Some(group.as_mut()));

@@ -18,6 +18,9 @@ pub(crate) const WORKSPACE: &str = "/box";
 /// A folder of the writable tree that no bind can cover.
 pub(crate) const SCRATCH: &CStr = c"/dev/shm";
 
+/// Where the secrets of a job are, in the writable tree but outside of the workspace.
+const SECRETS: &str = "/dev/shm/secrets";
+
 const DEVICES: [&str; 5] = ["null", "zero", "full", "random", "urandom"];
 
 const PASSWD: &str = "root:x:0:0:root:/:/usr/sbin/nologin\n\
@@ -96,6 +99,8 @@ fn host(plan: &mut Plan) -> Result<(), SandboxError> {
     plan.file("etc/nsswitch.conf", NSSWITCH)?;
     plan.file("etc/resolv.conf", "")?;
     plan.file("etc/hostname", "dayfly\n")?;
+    plan.folder("run")?;
+    plan.link("run/secrets", Path::new(SECRETS))?;
     for name in ETC_COPIED {
         copy_small(plan, name)?;
     }

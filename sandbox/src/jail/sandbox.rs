@@ -29,8 +29,9 @@ pub(crate) struct JailSandbox {
     next: Option<Next>,
     /// The group of the present command.
     group: Option<Box<dyn Group>>,
-    /// Groups of finished commands with background processes in them.
-    lingering: Vec<Box<dyn Group>>,
+    /// Groups of finished commands. Removing one takes time, which is not the finished command's; and background
+    /// processes may live in it.
+    finished: Vec<Box<dyn Group>>,
     /// `None` when the jail has ended.
     init: Option<Init>,
     slot: Slot,
@@ -42,7 +43,7 @@ impl JailSandbox {
     /// Makes a jail. Its first command's process is under way when this returns.
     pub(crate) fn create(shape: &Arc<Shape>, slots: &Slots, wants: Wants) -> Result<Self, SandboxError> {
         let born = Instant::now();
-        let slot = slots.acquire()?;
+        let slot = slots.acquire(shape.driver.as_deref())?;
         let identity = identity_of(&slot);
         let init = spawn::start_init(shape, identity)?;
         let next = match Next::start(shape, &slot, &init, identity, wants) {
@@ -59,7 +60,7 @@ impl JailSandbox {
                 built,
                 next: Some(next),
                 group: None,
-                lingering: Vec::new(),
+                finished: Vec::new(),
                 init: Some(init),
                 slot,
                 born: Some(born),
@@ -128,10 +129,11 @@ impl JailSandbox {
         let start = self.born.take().unwrap_or_else(Instant::now);
         let limits = &command.limits;
         receipt::check(&self.shape, limits)?;
+        self.tidy_up()?;
         let order = order::write(command)?;
         let (input, stdin) = Input::open(&command.stdin)?;
         let (stdout, stdout_end) = Outlet::open(&command.stdout)?;
-        let (stderr, stderr_end) = Outlet::open(&command.stderr)?;
+        let (stderr, stderr_end) = Outlet::open_beside(&command.stderr, &stdout_end)?;
         let job = Job { parked: self.take_parked(Wants::of(limits))?, reaped: false };
         let enforced_by = receipt::enforce(&self.shape, limits, self.group.as_deref_mut())?;
         let baseline = self.group.as_deref().map_or(Ok(CpuTime::default()), Group::cpu_time)?;
@@ -163,16 +165,17 @@ impl JailSandbox {
         let termination = self.judge(&observed, &usage, limits, &stats)?;
         let timings = measure::timings(start, &observed, ending);
         let output = measure::collect(stdout, stderr);
-        self.retire_group(stats.populated)?;
+        self.finished.extend(self.group.take());
         Ok(Outcome { termination, usage, limits: limits.clone(), enforced_by, timings, output })
     }
 
-    /// The group of a finished command: kept while background processes live in it.
-    fn retire_group(&mut self, populated: bool) -> Result<(), SandboxError> {
-        match self.group.take() {
-            Some(group) if populated => self.lingering.push(group),
-            Some(group) => group.remove()?,
-            None => {}
+    /// Removes the groups of finished commands that left nothing in the background.
+    fn tidy_up(&mut self) -> Result<(), SandboxError> {
+        for group in std::mem::take(&mut self.finished) {
+            match group.is_empty()? {
+                true => group.remove()?,
+                false => self.finished.push(group),
+            }
         }
         Ok(())
     }
@@ -211,7 +214,7 @@ impl JailSandbox {
 
     fn remove(&mut self) -> Result<(), SandboxError> {
         self.end();
-        let groups = self.lingering.drain(..).chain(self.group.take());
+        let groups = self.finished.drain(..).chain(self.group.take());
         let results: Vec<_> = groups.map(Group::remove).collect();
         Ok(results.into_iter().collect::<Result<(), _>>()?)
     }
@@ -229,6 +232,16 @@ impl Sandbox for JailSandbox {
 
     fn workspace(&self) -> BorrowedFd<'_> {
         self.built.workspace.as_fd()
+    }
+
+    fn scratch(&self) -> BorrowedFd<'_> {
+        self.built.scratch.as_fd()
+    }
+
+    fn stop(&mut self) -> Result<(), SandboxError> {
+        // The tree lives as long as our descriptors of it; its mounts went with the last process.
+        self.end();
+        Ok(())
     }
 
     fn destroy(mut self: Box<Self>) -> Result<(), SandboxError> {

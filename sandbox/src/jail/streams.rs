@@ -63,7 +63,7 @@ impl Input {
                 Ok((Self::Pump { source, buffer: Vec::new(), offset: 0, pipe: write }, read))
             }
             Stream::Null => Ok((Self::None, dev_null()?)),
-            Stream::Capture(_) | Stream::Sink(_) => {
+            Stream::Capture(_) | Stream::Sink(_) | Stream::Joined => {
                 Err(SandboxError::BadCommand { what: "standard input (it cannot be captured)" })
             }
         }
@@ -224,10 +224,23 @@ impl Outlet {
             Stream::File(_) | Stream::Pump(_) | Stream::Bytes(_) => {
                 return Err(SandboxError::BadCommand { what: "output (it cannot be an input)" });
             }
+            Stream::Joined => {
+                return Err(SandboxError::BadCommand { what: "standard output (it cannot join itself)" });
+            }
         };
         let (read, write) = pipe()?;
         set_nonblocking(&read)?;
         Ok((Self { pipe: Some(read), destination }, write))
+    }
+
+    /// The same for standard error, which may join the pipe that standard output has.
+    pub(crate) fn open_beside(stdio: &Stdio, stdout: &OwnedFd) -> Result<(Self, OwnedFd), SandboxError> {
+        let Stream::Joined = stdio.0 else { return Self::open(stdio) };
+        let shared = stdout.try_clone().map_err(|error| {
+            let errno = error.raw_os_error().map_or(Errno::EMFILE, Errno::from_raw);
+            SandboxError::system("copy a pipe's descriptor", errno)
+        })?;
+        Ok((Self { pipe: None, destination: Destination::Discard }, shared))
     }
 
     /// What to wait for: the pipe, or room in a sink that is behind.

@@ -11,14 +11,14 @@ use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
 use super::budget;
-use super::classify::{KillReason, start_failure};
+use super::classify::{KillReason, overfull, start_failure};
 use super::report::{self, Report};
 use super::shape::Shape;
 use super::spawn::{self, Parked};
 use super::streams::{self, Input, Outlet, Taken};
 use crate::cgroup::Group;
 use crate::sys::pidfd::{self, End};
-use crate::sys::seccomp;
+use crate::sys::{fd, seccomp};
 use crate::{Cancel, SandboxError, SetupStage};
 
 /// CPU time that counts as progress against an idle limit.
@@ -231,6 +231,10 @@ impl<'a> Supervisor<'a> {
             }
             // It died on the way; the job's end and the counters say of what.
             Report::Closed => self.died_early(),
+            Report::Failed(failure) if let Some(limit) = overfull(&failure) => {
+                self.executed = true;
+                self.kill(KillReason::Limit(limit))
+            }
             Report::Failed(failure) => {
                 self.not_started = match failure.stage {
                     SetupStage::Exec => start_failure(failure.errno),
@@ -268,7 +272,7 @@ impl<'a> Supervisor<'a> {
             }
             Ok(None) => {
                 // Nobody is left who could make a call.
-                if is_hung_up(listener.as_fd()) {
+                if fd::is_hung_up(listener.as_fd()) {
                     self.listener = None;
                 }
                 Ok(())
@@ -391,10 +395,3 @@ impl<'a> Supervisor<'a> {
 
 /// Bytes read from one pipe after the end: more than any pipe holds, less than survivors could write.
 const MOST_DRAINED: u64 = 4 << 20;
-
-fn is_hung_up(fd: BorrowedFd<'_>) -> bool {
-    let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
-    let asked = nix::poll::poll(&mut fds, nix::poll::PollTimeout::ZERO);
-    let [fd] = fds;
-    asked.is_ok() && fd.revents().is_some_and(|events| events.contains(PollFlags::POLLHUP))
-}

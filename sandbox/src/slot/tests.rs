@@ -9,15 +9,15 @@ use super::*;
 fn a_slot_has_one_holder_and_is_free_again_after() {
     let state = tempfile::tempdir().unwrap();
     let slots = Slots::open(&state.path().join("dayfly")).unwrap();
-    let held: Vec<_> = (0..20).map(|_| slots.acquire().unwrap()).collect();
+    let held: Vec<_> = (0..20).map(|_| slots.acquire(None).unwrap()).collect();
     let mut numbers: Vec<_> = held.iter().map(Slot::number).collect();
     numbers.sort();
     numbers.dedup();
     assert_eq!(numbers.len(), 20);
     let other = Slots::open(&state.path().join("dayfly")).unwrap();
-    assert!(numbers.iter().all(|&number| other.try_take(number).unwrap().is_none()));
+    assert!(numbers.iter().all(|&number| other.try_take(number, None).unwrap().is_none()));
     drop(held);
-    assert!(numbers.iter().all(|&number| other.try_take(number).unwrap().is_some()));
+    assert!(numbers.iter().all(|&number| other.try_take(number, None).unwrap().is_some()));
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn uid_ranges_do_not_overlap_and_fit() {
 fn group_names_are_never_used_twice() {
     let state = tempfile::tempdir().unwrap();
     let slots = Slots::open(&state.path().join("dayfly")).unwrap();
-    let slot = slots.acquire().unwrap();
+    let slot = slots.acquire(None).unwrap();
     let (first, second) = (slot.next_group(), slot.next_group());
     assert_ne!(first, second);
     assert_eq!((first.slot(), second.slot()), (slot.number(), slot.number()));
@@ -68,6 +68,6 @@ fn a_link_in_place_of_a_lock_is_not_followed() {
     let state = tempfile::tempdir().unwrap();
     let slots = Slots::open(state.path()).unwrap();
     symlink(state.path().join("target"), state.path().join("slots/7")).unwrap();
-    assert!(slots.try_take(SlotNumber::new(7).unwrap()).is_err());
+    assert!(slots.try_take(SlotNumber::new(7).unwrap(), None).is_err());
     assert!(!state.path().join("target").exists());
 }

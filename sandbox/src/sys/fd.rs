@@ -4,6 +4,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::syscall;
 
@@ -80,4 +81,12 @@ pub(super) fn adopt(returned: libc::c_long) -> nix::Result<OwnedFd> {
     let fd = RawFd::try_from(returned).map_err(|_| Errno::EBADF)?;
     // SAFETY: the kernel gave us this descriptor just now, so nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Whether nobody holds the other side any more.
+pub(crate) fn is_hung_up(fd: BorrowedFd<'_>) -> bool {
+    let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
+    let asked = poll(&mut fds, PollTimeout::ZERO);
+    let [fd] = fds;
+    asked.is_ok() && fd.revents().is_some_and(|events| events.contains(PollFlags::POLLHUP))
 }

@@ -34,9 +34,12 @@ fn run(repo: &Repo, mut args: Args) -> Result<(), Error> {
     }
     let peers = nsjail(repo, install)?;
     out::title("Build");
-    Run::cargo().args(["build", "--release", "--locked", "--package", "dayfly"]).dir(repo.root()).run()?;
+    Run::cargo()
+        .args(["build", "--profile=dist", "--locked", "--package", "dayfly"])
+        .dir(repo.root())
+        .run()?;
     out::title("Measure");
-    let dayfly = repo.target()?.join("release/dayfly");
+    let dayfly = repo.target()?.join("dist/dayfly");
     Run::new(dayfly).args(["bench", "jail"]).args(options).env("PATH", path_with(peers)).run()
 }
 

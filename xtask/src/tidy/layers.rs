@@ -25,7 +25,8 @@ enum Outside {
 const ALL: &[&str] =
     &["dayfly-jobs", "dayfly-policies", "dayfly-sandbox", "dayfly-scheduler", "dayfly-worker"];
 
-const PURE: &[&str] = &["schemars", "serde", "serde-saphyr", "serde_json", "thiserror", "toml"];
+const PURE: &[&str] =
+    &["aho-corasick", "base64", "granit-parser", "schemars", "serde", "serde_json", "thiserror", "toml"];
 
 const LAYERS: &[Layer] = &[
     Layer { name: "dayfly-jobs", inside: &[], outside: Outside::Only(PURE) },

@@ -205,7 +205,6 @@ impl Group for V1Group {
             peak_processes,
             refused_processes,
             throttled: self.throttled()?,
-            populated: !self.is_empty()?,
             ..GroupStats::default()
         };
         let Ok(memory) = self.seat(Role::Memory) else { return Ok(stats) };

@@ -117,7 +117,6 @@ impl Group for V2Group {
             memory_limit_hit: ran_out > 0,
             // Only there when the group has a quota, and then it counts from the start.
             throttled: WallTime::micros(parse::field(&text, "throttled_usec").unwrap_or(0)),
-            populated: !self.is_empty()?,
         })
     }
 

@@ -99,7 +99,6 @@ fn counters_are_read_and_those_a_kernel_lacks_are_none() {
         oom_kills: 2,
         memory_limit_hit: true,
         throttled: WallTime::micros(42),
-        populated: true,
     };
     assert_eq!(stats, expected);
     fs::remove_file(top.path().join("slot-5.1/memory.peak")).unwrap();

@@ -29,6 +29,14 @@ impl Sandbox for Paper {
         unreachable!("no proof looks into the workspace")
     }
 
+    fn scratch(&self) -> BorrowedFd<'_> {
+        unreachable!("no proof looks into the writable tree")
+    }
+
+    fn stop(&mut self) -> Result<(), SandboxError> {
+        Ok(())
+    }
+
     fn destroy(self: Box<Self>) -> Result<(), SandboxError> {
         Ok(())
     }

@@ -115,7 +115,7 @@ fn in_the_group() {
     let mut group = driver.create(&name(), Wants::of(&limits)).unwrap();
     group.apply(&limits, &BTreeSet::new()).unwrap();
     let mut child = spawn(&*group, "sleep 30 & wait");
-    wait_until("it runs", || group.stats().unwrap().populated);
+    wait_until("it runs", || !group.is_empty().unwrap());
     group.kill().unwrap();
     assert_eq!(child.wait().unwrap().signal(), Some(9));
     group.remove().unwrap();

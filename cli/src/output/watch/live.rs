@@ -1,0 +1,224 @@
+//! A job on a terminal: the step that runs with the end of its output, the finished ones folded to a line each. A
+//! failed step is unfolded.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use dayfly_jobs::{StepResult, Termination};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::super::Stream;
+use super::super::escape::{Escaper, escaped};
+use super::super::human::Colours;
+use super::super::moment::span;
+use super::{line, skipped, summary};
+use crate::error::CliError;
+use crate::watch::story::Scene;
+
+/// Lines of output that are shown below the step that runs.
+const SHOWN: usize = 8;
+/// Lines that are kept to unfold a step that failed.
+const KEPT: usize = 200;
+/// Characters of one line that are kept.
+const WIDE: usize = 400;
+
+/// The screen, and what is on it.
+#[derive(Debug)]
+pub(crate) struct Live {
+    steps: Vec<String>,
+    unfolded: bool,
+    colours: Colours,
+    screen: MultiProgress,
+    head: ProgressBar,
+    tail: Vec<ProgressBar>,
+    running: Option<(usize, Instant)>,
+    output: Output,
+}
+
+impl Live {
+    pub(super) fn open(steps: Vec<String>, unfolded: bool, colours: Colours) -> Self {
+        let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
+        let head = screen.add(ProgressBar::new_spinner());
+        let tail = (0..SHOWN).map(|_| screen.add(bar("    {wide_msg}"))).collect();
+        let live =
+            Self { steps, unfolded, colours, screen, head, tail, running: None, output: Output::default() };
+        live.head.set_style(style("{spinner} {wide_msg}"));
+        live.head.set_message("waits");
+        live
+    }
+
+    pub(super) fn show(&mut self, scene: Scene) -> Result<(), CliError> {
+        match scene {
+            Scene::Job(happened) => {
+                let Some(line) = line(&happened) else { return Ok(()) };
+                let line = escaped(&line);
+                self.head.set_message(line.clone());
+                self.print(&self.colours.paint(&format!("  {line}"), "2"))
+            }
+            Scene::Begin(step) => {
+                self.running = Some((step, Instant::now()));
+                self.output = Output::default();
+                self.tick()
+            }
+            Scene::Output(bytes) => self.output(&bytes),
+            Scene::End(step, result) => self.end(step, &result),
+            Scene::Skip(step) => self.print(&self.colours.paint(&escaped(&skipped(&self.name(step))), "2")),
+        }
+    }
+
+    fn output(&mut self, bytes: &[u8]) -> Result<(), CliError> {
+        let lines = self.output.add(bytes);
+        if self.unfolded {
+            lines.iter().try_for_each(|line| self.print(&format!("    {line}")))?;
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, step: usize, result: &StepResult) -> Result<(), CliError> {
+        self.running = None;
+        let passed = match result.outcome.as_ref().map(|outcome| &outcome.termination) {
+            None => None,
+            Some(Termination::Exited { code: 0 }) => Some(true),
+            Some(_) => Some(false),
+        };
+        let rest = self.output.finish();
+        match (passed, self.unfolded) {
+            (_, true) => rest.iter().try_for_each(|line| self.print(&format!("    {line}")))?,
+            (Some(false), false) => self.unfold()?,
+            (Some(true) | None, false) => {}
+        }
+        let colour = match passed {
+            Some(true) => "32",
+            Some(false) => "31",
+            None => "2",
+        };
+        let text = escaped(&summary(&self.name(step), result));
+        self.print(&self.colours.paint(&text, colour))?;
+        self.output = Output::default();
+        self.tick()
+    }
+
+    fn unfold(&self) -> Result<(), CliError> {
+        if self.output.dropped > 0 {
+            let count = self.output.dropped;
+            self.print(
+                &self.colours.paint(&format!("    … {count} lines before these; see: dayfly logs"), "2"),
+            )?;
+        }
+        self.output.lines.iter().try_for_each(|line| self.print(&format!("    {line}")))
+    }
+
+    /// Shows how long the step that runs has taken, and the end of what it printed.
+    pub(super) fn tick(&mut self) -> Result<(), CliError> {
+        if let Some((step, since)) = &self.running {
+            let elapsed = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+            self.head.set_message(format!("{}  {}", escaped(&self.name(*step)), span(elapsed)));
+        }
+        self.head.tick();
+        let shown: Vec<&str> = match (&self.running, self.unfolded) {
+            (Some(_), false) => self.output.last(SHOWN),
+            (Some(_) | None, _) => Vec::new(),
+        };
+        for (place, bar) in self.tail.iter().enumerate() {
+            let text = shown.get(place).copied().unwrap_or_default();
+            bar.set_message(self.colours.paint(text, "2"));
+        }
+        Ok(())
+    }
+
+    fn name(&self, step: usize) -> String {
+        self.steps.get(step).cloned().unwrap_or_default()
+    }
+
+    /// A line that stays.
+    fn print(&self, text: &str) -> Result<(), CliError> {
+        self.screen.println(text).map_err(|error| CliError::output(Stream::Stdout.name(), error))
+    }
+
+    pub(super) fn close(self) -> Result<(), CliError> {
+        self.tail.iter().for_each(ProgressBar::finish_and_clear);
+        self.head.finish_and_clear();
+        self.screen.clear().map_err(|error| CliError::output(Stream::Stdout.name(), error))
+    }
+}
+
+fn bar(template: &str) -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    bar.set_style(style(template));
+    bar
+}
+
+/// The templates are ours; one that could not be read would show as the plain default.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+/// The end of what a step printed, as lines that steer no terminal.
+#[derive(Debug, Default)]
+struct Output {
+    escaper: Escaper,
+    lines: VecDeque<String>,
+    open: String,
+    dropped: usize,
+}
+
+impl Output {
+    /// Takes in bytes; the lines that are complete by them.
+    fn add(&mut self, bytes: &[u8]) -> Vec<String> {
+        let mut text = Vec::new();
+        // Memory takes whatever is written to it.
+        self.escaper.write(bytes, &mut text).unwrap_or_default();
+        let mut complete = Vec::new();
+        for part in String::from_utf8_lossy(&text).split_inclusive('\n') {
+            let room = WIDE.saturating_sub(self.open.chars().count());
+            self.open.extend(part.trim_end_matches('\n').chars().take(room).map(untabbed));
+            if part.ends_with('\n') {
+                complete.push(self.end_line());
+            }
+        }
+        complete
+    }
+
+    fn end_line(&mut self) -> String {
+        let line = std::mem::take(&mut self.open);
+        self.lines.push_back(line.clone());
+        if self.lines.len() > KEPT {
+            self.lines.pop_front();
+            self.dropped += 1;
+        }
+        line
+    }
+
+    /// The line that was never ended, if any.
+    fn finish(&mut self) -> Option<String> {
+        (!self.open.is_empty()).then(|| self.end_line())
+    }
+
+    fn last(&self, count: usize) -> Vec<&str> {
+        let open = (!self.open.is_empty()).then_some(self.open.as_str());
+        let lines: Vec<&str> = self.lines.iter().map(String::as_str).chain(open).collect();
+        lines.get(lines.len().saturating_sub(count)..).unwrap_or_default().to_vec()
+    }
+}
+
+/// A tab has no width that could be known here.
+const fn untabbed(c: char) -> char {
+    if c == '\t' { ' ' } else { c }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_output_is_bounded_and_steers_nothing() {
+        let mut output = Output::default();
+        assert_eq!(output.add(b"a\x1b[31mb\tc\nnext"), ["a^[[31mb c"]);
+        assert_eq!(output.last(8), ["a^[[31mb c", "next"]);
+        assert_eq!(output.finish().as_deref(), Some("next"));
+        output.add(&vec![b'x'; 1 << 20]);
+        assert_eq!(output.open.len(), WIDE);
+        output.add(&b"\n".repeat(1000));
+        assert_eq!((output.lines.len(), output.dropped), (KEPT, 802));
+    }
+}

@@ -1,0 +1,140 @@
+//! Watching a job: its events and its log arrive on two streams, become one story, and that is shown as it happens.
+//!
+//! Shows only; a watcher that goes away changes nothing for the job.
+
+use std::time::Duration;
+
+use dayfly_jobs::wire::{Happened, JobDetail, JobEvent};
+use dayfly_jobs::{JobId, State};
+use tokio::sync::mpsc;
+
+use crate::args::Global;
+use crate::client::{Client, Events};
+use crate::error::CliError;
+use crate::exit;
+use crate::output::Out;
+use crate::output::watch::View;
+
+mod log;
+pub(crate) mod story;
+
+pub(crate) use log::{LogStream, Piece};
+use story::Story;
+
+/// How often elapsed time is shown anew.
+const TICK: Duration = Duration::from_millis(100);
+/// Messages that may wait to be shown; a stream that is read faster waits as well.
+const WAITING: usize = 64;
+
+/// Something that one of the streams brought.
+enum News {
+    Event(JobEvent),
+    Log(Piece),
+}
+
+/// Shows a job until it has ended; its exit code.
+pub(crate) async fn job(client: &Client, id: JobId, global: &Global, out: &Out) -> Result<u8, CliError> {
+    let path = ["jobs", &id.to_string()];
+    let detail: JobDetail = client.get(&path, &[]).await?;
+    let view = View::open(&detail, global)?;
+    match follow(client, &detail, view).await? {
+        Watched::Ended => {}
+        Watched::Left => {
+            out.note(&format!("dayfly: the job goes on; stop it with: dayfly cancel {id}\n"))?;
+            return Ok(exit::CANCELLED);
+        }
+    }
+    let detail: JobDetail = client.get(&path, &[]).await?;
+    match global.json {
+        true => out.json(&detail)?,
+        false => out.text(&crate::output::watch::ending(&detail))?,
+    }
+    Ok(code(&detail))
+}
+
+/// How watching came to its end.
+enum Watched {
+    Ended,
+    /// By a signal.
+    Left,
+}
+
+async fn follow(client: &Client, job: &JobDetail, mut view: View) -> Result<Watched, CliError> {
+    let mut news = open(client, job.summary.id);
+    let mut story = Story::default();
+    let mut tick = tokio::time::interval(TICK);
+    let left = loop {
+        tokio::select! {
+            signal = tokio::signal::ctrl_c() => {
+                signal.map_err(CliError::Signals)?;
+                break Watched::Left;
+            }
+            next = news.recv() => match next {
+                Some(Ok(News::Event(event))) => story.happened(event),
+                Some(Ok(News::Log(piece))) => story.log(piece),
+                Some(Err(error)) => return Err(error),
+                None => break Watched::Ended,
+            },
+            _ = tick.tick() => {
+                story.tick();
+                view.tick()?;
+            }
+        }
+        for scene in story.scenes() {
+            view.show(scene)?;
+        }
+    };
+    if matches!(left, Watched::Ended) {
+        for scene in story.finish(job.spec.steps.len()) {
+            view.show(scene)?;
+        }
+    }
+    view.close()?;
+    Ok(left)
+}
+
+/// Starts both streams. The channel closes when both have come to their end.
+fn open(client: &Client, id: JobId) -> mpsc::Receiver<Result<News, CliError>> {
+    let (to, from) = mpsc::channel(WAITING);
+    tokio::spawn(tell_events(client.clone(), id, to.clone()));
+    tokio::spawn(tell_log(client.clone(), id, to));
+    from
+}
+
+/// Whoever no longer listens has ended the watching; then these end as well.
+async fn tell_events(client: Client, id: JobId, to: mpsc::Sender<Result<News, CliError>>) {
+    let mut events =
+        Events::new(&client, &["jobs", &id.to_string(), "events"], vec![("follow", "true".into())]);
+    loop {
+        let event = events.next().await.and_then(|message| log::decoded::<JobEvent>(&message));
+        let ends = event.as_ref().map_or(true, |event| matches!(event.what, Happened::Ended { .. }));
+        if to.send(event.map(News::Event)).await.is_err() || ends {
+            return;
+        }
+    }
+}
+
+async fn tell_log(client: Client, id: JobId, to: mpsc::Sender<Result<News, CliError>>) {
+    let mut log = LogStream::open(&client, id, Vec::new());
+    loop {
+        let piece = log.next().await;
+        let ends = !matches!(piece, Ok(Piece::Bytes { .. } | Piece::Restart));
+        if to.send(piece.map(News::Log)).await.is_err() || ends {
+            return;
+        }
+    }
+}
+
+/// The code to exit with for a job that has ended.
+fn code(detail: &JobDetail) -> u8 {
+    let fallback = match detail.summary.state {
+        State::Cancelled => exit::CANCELLED,
+        State::Queued
+        | State::Leased
+        | State::Running
+        | State::Finished
+        | State::InfrastructureError
+        | State::Quarantined => exit::FAILED,
+    };
+    detail.summary.exit_code.unwrap_or(fallback)
+}

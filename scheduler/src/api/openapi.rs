@@ -1,0 +1,85 @@
+//! The description of the API: routes come from where they are written, bodies from the types themselves. The page
+//! at `/docs` is made of the same description, has no script and loads nothing from anywhere.
+
+mod page;
+mod schemas;
+
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use serde_json::{Map, Value, json};
+use utoipa::openapi::OpenApi;
+
+use super::App;
+
+const ABOUT: &str = "Dayfly runs programs nobody trusts, each in a sandbox made for it. Every call but those for health \
+    brings `Authorization: Bearer dfy_…`. Every refusal is problem JSON (RFC 9457): `type` is what programs decide by, \
+    `fix` is what to do. Times are milliseconds since 1970 UTC (`…_ms`), durations microseconds (`…_us`). Answers only \
+    ever gain fields.";
+
+/// What `Content-Security-Policy` lets the page do: show itself.
+const NOTHING_ELSE: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The whole description.
+pub(super) fn finish(routes: OpenApi) -> Value {
+    // A description is plain data, which is always JSON.
+    let mut whole = serde_json::to_value(routes).unwrap_or_default();
+    whole["info"] = json!({"title": "Dayfly", "version": env!("CARGO_PKG_VERSION"), "description": ABOUT});
+    whole["components"] = json!({
+        "schemas": schemas::all(),
+        "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "dfy_…"}},
+    });
+    whole["security"] = json!([{"token": []}]);
+    let paths = whole.get_mut("paths").and_then(Value::as_object_mut);
+    for (path, methods) in paths.into_iter().flatten() {
+        for (method, call) in methods.as_object_mut().into_iter().flatten() {
+            complete(path, method, call);
+        }
+    }
+    whole
+}
+
+/// What is the same for every call.
+fn complete(path: &str, method: &str, call: &mut Value) {
+    let name: String = path.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    call["operationId"] = json!(format!("{method}{name}"));
+    if call["tags"] == json!(["health"]) {
+        call["security"] = json!([]);
+    }
+    call["responses"]["default"] = json!({
+        "description": "It was refused or failed",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    });
+}
+
+/// `/openapi.json` and `/docs`.
+pub(super) fn pages(description: &Value) -> Router<App> {
+    let json = bytes::Bytes::from(description.to_string());
+    let page = bytes::Bytes::from(page::render(description));
+    let page_headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(NOTHING_ELSE)),
+    ];
+    let json_headers = [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+    Router::new()
+        .route("/openapi.json", get(move || async move { (json_headers, json).into_response() }))
+        .route("/docs", get(move || async move { (page_headers, page).into_response() }))
+}
+
+/// Every call of a description: path, method, what is said of it.
+fn calls(description: &Value) -> Vec<(&str, &str, &Value)> {
+    let paths = description.get("paths").and_then(Value::as_object).map(Map::iter);
+    paths
+        .into_iter()
+        .flatten()
+        .flat_map(|(path, methods)| {
+            let methods = methods.as_object().into_iter().flatten();
+            methods.map(move |(method, call)| (path.as_str(), method.as_str(), call))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

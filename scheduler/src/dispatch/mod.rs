@@ -1,0 +1,222 @@
+//! Whose job is next. Pure: the store brings lanes, tenants and queues as they are and does what is chosen.
+//!
+//! Jobs wait in lanes: one tenant, one queue, one set of needs. Either a lane's head fits a worker or nothing in the
+//! lane does, so that a choice looks at lanes and never at jobs. Among the lanes that a worker could serve and whose
+//! tenant and queue run less than they may, the tenant goes first that used the smallest part of its weight, lately
+//! more than long ago; within a tenant the smallest rank, which is the time of submission less a minute for each
+//! step of priority. A rank never changes, so whatever waits becomes the smallest one day. A tenant that was idle
+//! catches up, and keeps others waiting for at most about the half-life of usage.
+//!
+//! Small jobs may overtake a large one that does not fit at the moment, but not for ever: once it has waited for
+//! [`PATIENCE_MS`] and it is its turn, one worker takes nothing else until it fits.
+
+mod needs;
+mod usage;
+mod waiting;
+
+use std::collections::BTreeMap;
+
+use dayfly_jobs::{QueueName, TenantName, Timestamp, WorkerName};
+
+pub use needs::{Needs, Offer};
+pub use usage::Usage;
+
+/// How long a job is overtaken by smaller ones that fit where it does not.
+pub const PATIENCE_MS: u64 = 30_000;
+
+/// How long a worker that keeps room free is believed to do so. It asks again sooner.
+pub const HOLD_MS: u64 = 60_000;
+
+/// The place of a job within its tenant: smaller goes first.
+pub fn rank(submitted: Timestamp, priority: i8) -> i64 {
+    i64::try_from(submitted.0).unwrap_or(i64::MAX).saturating_sub(i64::from(priority) * 60_000)
+}
+
+/// Jobs of one tenant and queue with the same needs.
+#[derive(Debug, Clone)]
+pub struct Lane {
+    /// Its number in the store.
+    pub id: i64,
+    /// Whose.
+    pub tenant: TenantName,
+    /// Where.
+    pub queue: QueueName,
+    /// What its jobs ask for.
+    pub needs: Needs,
+    /// The job that is next in it.
+    pub head: Option<Head>,
+    /// How many of its jobs are leased or run.
+    pub running: u64,
+    /// The sum of the moments they were leased at.
+    pub leased_sum_ms: u64,
+    /// Who keeps room free for its head, and until when.
+    pub held: Option<(WorkerName, Timestamp)>,
+}
+
+/// The first job of a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// See [`rank`].
+    pub rank: i64,
+    /// Since when it waits.
+    pub waits: Timestamp,
+}
+
+/// A tenant, as far as dispatch needs to know it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Account {
+    /// Its part of the workers, relative to others.
+    pub weight: u32,
+    /// How many of its jobs may run.
+    pub max_running: u64,
+    /// What its ended attempts used.
+    pub usage: Usage,
+}
+
+/// What is chosen for a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// The head of the lane at this place of the board.
+    Take(usize),
+    /// Nothing, to keep room free for the head of this lane.
+    Hold(usize),
+    /// Nothing.
+    Nothing,
+}
+
+/// Everything a choice depends on, at one moment.
+#[derive(Debug)]
+pub struct Board {
+    now: Timestamp,
+    lanes: Vec<Lane>,
+    tenants: BTreeMap<TenantName, Share>,
+    queues: BTreeMap<QueueName, Running>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Share {
+    weight: u32,
+    used: f64,
+    running: Running,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Running {
+    now: u64,
+    most: u64,
+}
+
+impl Running {
+    fn full(self) -> bool {
+        self.now >= self.most
+    }
+}
+
+impl Share {
+    fn of(account: Account, now: Timestamp) -> Self {
+        let running = Running { now: 0, most: account.max_running };
+        Self { weight: account.weight, used: account.usage.decayed(now), running }
+    }
+
+    fn part(self) -> f64 {
+        self.used / f64::from(self.weight.max(1))
+    }
+}
+
+impl Board {
+    /// The board at `now`: all lanes in which something waits or runs, their tenants, and how much may run in each
+    /// queue. A lane whose tenant or queue is not there gets nothing.
+    pub fn new(
+        now: Timestamp,
+        lanes: Vec<Lane>,
+        tenants: BTreeMap<TenantName, Account>,
+        queues: BTreeMap<QueueName, u64>,
+    ) -> Self {
+        let tenants = tenants.into_iter().map(|(name, account)| (name, Share::of(account, now)));
+        let queues = queues.into_iter().map(|(name, most)| (name, Running { now: 0, most }));
+        let mut board = Self { now, lanes: Vec::new(), tenants: tenants.collect(), queues: queues.collect() };
+        for lane in &lanes {
+            let used = usage::charged(lane.needs.cpus_milli, lane.running, lane.leased_sum_ms, now);
+            board.count(lane, lane.running, used);
+        }
+        board.lanes = lanes;
+        board
+    }
+
+    /// The lanes, in the order they were given.
+    pub fn lanes(&self) -> &[Lane] {
+        &self.lanes
+    }
+
+    /// What this worker should do.
+    pub fn choose(&self, offer: &Offer) -> Choice {
+        let mut turns = self.turns(offer);
+        turns.sort_by(|(_, a), (_, b)| a.order(b));
+        for (place, turn) in turns {
+            let lane = &self.lanes[place];
+            if offer.has_room(&lane.needs) {
+                return Choice::Take(place);
+            }
+            if self.keeps_room(lane, turn.head, offer) {
+                return Choice::Hold(place);
+            }
+        }
+        Choice::Nothing
+    }
+
+    /// Notes that the head of a lane was leased, and what comes after it.
+    pub fn leased(&mut self, place: usize, next: Option<Head>) {
+        let Some(lane) = self.lanes.get_mut(place) else { return };
+        lane.head = next;
+        lane.running += 1;
+        lane.leased_sum_ms = lane.leased_sum_ms.saturating_add(self.now.0);
+        let (lane, used) = (lane.clone(), usage::charge(lane.needs.cpus_milli));
+        self.count(&lane, 1, used);
+    }
+
+    fn count(&mut self, lane: &Lane, running: u64, used: f64) {
+        if let Some(share) = self.tenants.get_mut(&lane.tenant) {
+            share.running.now += running;
+            share.used += used;
+        }
+        if let Some(queue) = self.queues.get_mut(&lane.queue) {
+            queue.now += running;
+        }
+    }
+
+    fn turns(&self, offer: &Offer) -> Vec<(usize, Turn)> {
+        let lanes = self.lanes.iter().enumerate();
+        lanes.filter_map(|(place, lane)| Some((place, self.turn(lane, offer)?))).collect()
+    }
+
+    /// The turn of a lane, if it may have one at this worker.
+    fn turn(&self, lane: &Lane, offer: &Offer) -> Option<Turn> {
+        let head = lane.head?;
+        let (tenant, queue) = (self.tenants.get(&lane.tenant)?, self.queues.get(&lane.queue)?);
+        let may = !tenant.running.full() && !queue.full() && offer.could_run(&lane.needs, &lane.queue);
+        may.then(|| Turn { part: tenant.part(), head, lane: lane.id })
+    }
+
+    fn keeps_room(&self, lane: &Lane, head: Head, offer: &Offer) -> bool {
+        let other = lane.held.as_ref().is_some_and(|(who, until)| *who != offer.worker && *until > self.now);
+        !other && self.now.millis_since(head.waits) >= PATIENCE_MS
+    }
+}
+
+/// The place of a lane among others.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    part: f64,
+    head: Head,
+    lane: i64,
+}
+
+impl Turn {
+    fn order(&self, other: &Self) -> std::cmp::Ordering {
+        let rest = (self.head.rank, self.lane).cmp(&(other.head.rank, other.lane));
+        self.part.total_cmp(&other.part).then(rest)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! The leases a worker holds and how long each is good for, on our own monotonic clock. A job whose lease was not
+//! renewed in time is stopped here, whatever the network does: by then the scheduler may have given it to another.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use dayfly_jobs::LeaseId;
+use dayfly_jobs::wire::Renewal;
+use tokio::sync::Notify;
+
+use crate::stop::{Stop, Why};
+
+/// A lease counts as lost this long before its end: clocks drift, and killing takes its time.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// All leases of one worker.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    leases: Mutex<BTreeMap<LeaseId, One>>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct One {
+    deadline: Instant,
+    stop: Stop,
+}
+
+impl Held {
+    /// A lease that is good for so long from `since` on.
+    pub(crate) fn add(&self, lease: LeaseId, since: Instant, lasts: Duration, stop: Stop) {
+        self.lock().insert(lease, One { deadline: deadline(since, lasts), stop });
+        self.changed.notify_waiters();
+    }
+
+    /// A lease that is not needed any more.
+    pub(crate) fn remove(&self, lease: LeaseId) {
+        self.lock().remove(&lease);
+        self.changed.notify_waiters();
+    }
+
+    /// All of them, in order.
+    pub(crate) fn ids(&self) -> Vec<LeaseId> {
+        self.lock().keys().copied().collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// Waits until a lease came or went; call it before looking.
+    pub(crate) fn changed(&self) -> tokio::sync::futures::Notified<'_> {
+        self.changed.notified()
+    }
+
+    /// What the scheduler said about a lease when it was asked at `since`.
+    pub(crate) fn apply(&self, lease: LeaseId, renewal: Renewal, since: Instant) {
+        let mut leases = self.lock();
+        let Some(one) = leases.get_mut(&lease) else { return };
+        match renewal {
+            Renewal::Kept { lasts_ms, cancel } => {
+                one.deadline = deadline(since, Duration::from_millis(lasts_ms));
+                if cancel {
+                    one.stop.stop(Why::Owner);
+                }
+            }
+            Renewal::Lost { latest } => {
+                tracing::warn!(%lease, %latest, "the lease is lost; the job is stopped");
+                one.stop.stop(Why::Lost);
+            }
+        }
+        drop(leases);
+        self.changed.notify_waiters();
+    }
+
+    /// Stops every job.
+    pub(crate) fn stop_all(&self, why: Why) {
+        self.lock().values().for_each(|one| one.stop.stop(why));
+    }
+
+    /// Stops what is past its deadline at `now`; gives the next deadline.
+    fn expire(&self, now: Instant) -> Option<Instant> {
+        let mut next = None;
+        for (lease, one) in self.lock().iter().filter(|(_, one)| one.stop.why() != Some(Why::Lost)) {
+            if one.deadline <= now {
+                tracing::warn!(%lease, "the lease could not be renewed in time; the job is stopped");
+                one.stop.stop(Why::Lost);
+            } else {
+                next = Some(next.map_or(one.deadline, |next: Instant| next.min(one.deadline)));
+            }
+        }
+        next
+    }
+
+    /// Stops jobs as their leases run out; never ends.
+    pub(crate) async fn watch(&self) {
+        loop {
+            let changed = self.changed();
+            match self.expire(Instant::now()) {
+                Some(next) => {
+                    tokio::time::timeout_at(next.into(), changed).await.ok();
+                }
+                None => changed.await,
+            }
+        }
+    }
+
+    /// Each operation leaves the table whole, so a thread that died with the lock did no harm.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<LeaseId, One>> {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn deadline(since: Instant, lasts: Duration) -> Instant {
+    since + lasts.saturating_sub(MARGIN)
+}
+
+#[cfg(test)]
+mod tests;
