@@ -9,7 +9,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dayfly_jobs::wire::{Completion, Lease, LogChunk, Progress, Rest};
 use dayfly_jobs::{CpuSet, JobResult, Masker};
-use tokio::sync::oneshot;
 
 use crate::CallError;
 use crate::error::WorkerError;
@@ -62,7 +61,8 @@ fn journal(lease: &Lease, bench: &Bench) -> Result<Journal, WorkerError> {
     Ok(Journal::new(masker, bench.config.log_limit))
 }
 
-/// Starts the job's thread; what comes back is its end.
+/// Runs the job on a thread that is its own meanwhile; what comes back is its end. Threads are used again: a new one
+/// for every job would cost as much as the job.
 async fn start(
     lease: &Arc<Lease>,
     cores: Option<CpuSet>,
@@ -70,20 +70,14 @@ async fn start(
     journal: &Journal,
     stop: &Stop,
 ) -> Result<End, WorkerError> {
-    let (tell, told) = oneshot::channel();
     let (lease, bench, journal, stop) = (Arc::clone(lease), Arc::clone(bench), journal.clone(), stop.clone());
     let job = move || {
         let span = tracing::info_span!("job", id = %lease.id.job, attempt = %lease.id.attempt);
         let _entered = span.enter();
-        // Whoever waits for it may have been told to give up.
-        tell.send(run_job(&lease, cores, &bench, &journal, &stop)).ok();
+        run_job(&lease, cores, &bench, &journal, &stop)
     };
-    let lost = |reason: String| WorkerError::ThreadLost { reason };
-    std::thread::Builder::new()
-        .name("dayfly-job".to_owned())
-        .spawn(job)
-        .map_err(|error| lost(error.to_string()))?;
-    told.await.map_err(|_| lost("it panicked; its message is in the worker's log".to_owned()))?
+    let ended = tokio::task::spawn_blocking(job).await;
+    ended.map_err(|error| WorkerError::ThreadLost { reason: error.to_string() })?
 }
 
 /// What there is to report about an attempt that is over; nothing when its lease is lost.

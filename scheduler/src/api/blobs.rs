@@ -95,6 +95,7 @@ fn size(bytes: &[u8]) -> u64 {
 }
 
 async fn receive(app: &App, tenant: &TenantName, digest: Digest, mut body: Body) -> Result<Bytes, Problem> {
+    app.store.room().await?;
     let most = app.config.http.blob_bytes;
     let mut upload = app.blobs.upload(most).await.map_err(Problem::internal)?;
     while let Some(bytes) = piece(&mut body).await? {
