@@ -90,6 +90,20 @@ pub(crate) enum CliError {
     /// What calls are made with could not be started.
     #[error("cannot start what calls the scheduler: {0}")]
     Runtime(io::Error),
+    /// The address to listen on cannot be had.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: std::net::SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The scheduler cannot start or go on.
+    #[error(transparent)]
+    Scheduler(#[from] dayfly_scheduler::SchedulerError),
+    /// The worker cannot start or go on.
+    #[error(transparent)]
+    Worker(#[from] dayfly_worker::WorkerError),
     /// Something cannot be measured here.
     #[error("{what}")]
     Bench {
@@ -122,6 +136,11 @@ impl CliError {
     /// A call that was refused.
     pub(crate) fn refused(problem: dayfly_jobs::wire::Problem) -> Self {
         Self::Refused { problem: Box::new(problem) }
+    }
+
+    /// An address that cannot be had.
+    pub(crate) fn listen(address: std::net::SocketAddr, source: io::Error) -> Self {
+        Self::Listen { address, source }
     }
 
     /// Something that cannot be measured, with its cure.
@@ -157,6 +176,9 @@ impl CliError {
             Self::Refused { .. } => "refused",
             Self::Server { .. } => "server",
             Self::Runtime(_) => "runtime",
+            Self::Listen { .. } => "listen",
+            Self::Scheduler(_) => "scheduler",
+            Self::Worker(_) => "worker",
             Self::Bench { .. } => "bench",
             Self::ReaderGone => "reader_gone",
         }
@@ -172,14 +194,29 @@ impl CliError {
             Self::Refused { problem } => problem.fix.as_ref().map(ToString::to_string),
             Self::Unavailable { fix, .. } => Some((*fix).to_owned()),
             Self::Bench { fix, .. } => Some(fix.clone()),
+            Self::Listen { source, .. } => listen_fix(source.kind()),
             Self::Path { source, path, .. } => path_fix(source.kind(), path),
             Self::Policy(_)
             | Self::Sandbox(_)
             | Self::Output { .. }
             | Self::Signals(_)
             | Self::Runtime(_)
+            | Self::Scheduler(_)
+            | Self::Worker(_)
             | Self::ReaderGone => None,
         }
+    }
+}
+
+fn listen_fix(kind: io::ErrorKind) -> Option<String> {
+    match kind {
+        io::ErrorKind::AddrInUse => Some(
+            "another program listens there; end it, or choose a port with --listen 127.0.0.1:0".to_owned(),
+        ),
+        io::ErrorKind::AddrNotAvailable => {
+            Some("name an address of this machine: --listen 127.0.0.1:7410".to_owned())
+        }
+        _ => None,
     }
 }
 

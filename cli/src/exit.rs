@@ -38,6 +38,9 @@ pub(crate) fn of_error(error: &CliError) -> u8 {
         | CliError::Server { .. }
         | CliError::Runtime(_)
         | CliError::Bench { .. }
+        | CliError::Listen { .. }
+        | CliError::Scheduler(_)
+        | CliError::Worker(_)
         | CliError::Signals(_) => FAILED,
     }
 }

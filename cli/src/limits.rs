@@ -108,7 +108,8 @@ fn set<T>(slot: &mut T, value: Option<T>) {
 }
 
 /// Reads a configured value as it would be written on the command line: `"256M"`, and also a bare `65536`.
-fn text<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<Option<T>, D::Error>
+/// A value that is written as text, or as a number where it has no unit.
+pub(crate) fn text<'de, D: Deserializer<'de>, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     T: FromStr,
     T::Err: fmt::Display,
@@ -117,7 +118,8 @@ where
     deserializer.deserialize_any(Written { parse, value: PhantomData }).map(Some)
 }
 
-fn number<'de, D: Deserializer<'de>, T: FromStr>(deserializer: D) -> Result<Option<T>, D::Error> {
+/// A count, written as a number or as text.
+pub(crate) fn number<'de, D: Deserializer<'de>, T: FromStr>(deserializer: D) -> Result<Option<T>, D::Error> {
     let parse = |text: &str| count::<T>(text).map_err(|error| format!("{error}; {}", error.fix));
     deserializer.deserialize_any(Written { parse, value: PhantomData }).map(Some)
 }

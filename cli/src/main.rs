@@ -22,6 +22,7 @@ mod input;
 mod limits;
 mod output;
 mod request;
+mod service;
 mod signals;
 mod surroundings;
 mod toolchains;
@@ -32,7 +33,9 @@ fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     let (out, result) = match Cli::read(&words) {
         Ok(cli) => {
-            output::log::start(cli.global.verbose);
+            if !cli.command.is_service() {
+                output::log::start(cli.global.verbose);
+            }
             let out = Out::of(&cli.global);
             let result = commands::execute(&cli.command, &cli.global, &out);
             (out, result)

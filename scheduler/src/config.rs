@@ -51,6 +51,12 @@ pub struct Http {
 }
 
 impl Config {
+    /// Leases of this length, at least a second, renewed three times while they last.
+    pub fn set_lease_ms(&mut self, lease_ms: u64) {
+        self.lease_ms = lease_ms.max(1000);
+        self.renew_ms = self.lease_ms / 3;
+    }
+
     /// The defaults, with everything below `data`.
     pub fn new(data: PathBuf) -> Self {
         Self {

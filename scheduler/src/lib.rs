@@ -22,5 +22,5 @@ pub mod store;
 
 pub use config::{Config, Http, Webhooks};
 pub use error::SchedulerError;
-pub use reports::Network;
+pub use reports::{BadNetwork, Network};
 pub use scheduler::{Scheduler, serve};

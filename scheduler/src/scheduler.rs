@@ -65,6 +65,11 @@ impl Scheduler {
         Ok(self.0.mint(request).await?.token)
     }
 
+    /// Shows the metrics of something else in this process at `/metrics` as well.
+    pub fn add_metrics(&self, registry: prometheus::Registry) {
+        self.0.metrics.add(registry);
+    }
+
     /// Serves until `shutdown`, then lets calls that are under way end.
     ///
     /// # Errors

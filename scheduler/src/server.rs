@@ -42,7 +42,11 @@ pub(crate) async fn run(
     let mut connections = JoinSet::new();
     loop {
         // No connection is accepted that there is no room for: it waits in the kernel's queue.
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { break };
+        let permit = tokio::select! {
+            permit = Arc::clone(&room).acquire_owned() => permit,
+            () = closing.cancelled() => break,
+        };
+        let Ok(permit) = permit else { break };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = closing.cancelled() => break,

@@ -86,14 +86,14 @@ open_lanes() {
     done
 }
 
-# Enters a session for good and runs a program there. Arguments: path of the session, user, program and its arguments.
+# Enters a session for good and runs a program there, started by the words in `starter` if there are any. Arguments: path
+# of the session, user, program and its arguments.
 enter() {
-    echo 0 >"$1/cgroup.procs"
-    know_user "$2"
+    group=$1
     user=$2
     shift 2
-    # A shell has what it starts in the background ignore interrupts.
-    exec /usr/bin/setpriv --reuid "$uid" --regid "$uid" --init-groups /usr/bin/env --default-signal -i PATH="$PATH" USER="$user" \
-        LOGNAME="$user" HOME="$home" SHELL=/bin/bash LANG=C.UTF-8 TERM="${TERM:-dumb}" \
-        XDG_RUNTIME_DIR="/run/user/$uid" "$@"
+    know_user "$user"
+    # shellcheck disable=SC2086 # `starter` is several words.
+    exec ${starter:-} /ground/enter "$group" "$uid" PATH="$PATH" USER="$user" LOGNAME="$user" HOME="$home" \
+        SHELL=/bin/bash LANG=C.UTF-8 TERM="${TERM:-dumb}" XDG_RUNTIME_DIR="/run/user/$uid" -- "$@"
 }

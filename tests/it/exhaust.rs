@@ -5,7 +5,9 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
-use dayfly_tests::{Dayfly, End, Run, jail};
+use dayfly_tests::{Dayfly, End, Run, is_root, jail, late, soon};
+
+use crate::process::policies;
 
 const HOG: &str = "/payload/hog";
 const DISK: &str = "/payload/disk";
@@ -61,11 +63,22 @@ fn row_54_memory_by_every_way_there_is() {
 #[test]
 fn row_54_memory_of_the_kernel() {
     let _host = jail!();
-    let jail = Dayfly::hostile().opt("--memory", "64M").opt("--open-files", "1024").opt("--wall-time", "30s");
+    let jail = Dayfly::hostile().opt("--memory", "64M").opt("--open-files", "1024").opt("--wall-time", "10s");
     for way in ["pipes", "sockets", "dentries"] {
         let run = jail.run([HOG, way]);
         assert!([0, 123, 124].contains(&run.code), "{run:#?}");
         assert!(run.usage("peak_memory_bytes") <= 66 * MIB, "{run:#?}");
+    }
+}
+
+/// Kernels keep attributes in memory that no group is charged for, one of them even without any privilege: Linux 6.1
+/// with BPF among its security modules (Debian 12) takes all names that begin with `security.`.
+#[test]
+fn row_54_attributes_are_memory_that_nobody_counts() {
+    let _host = jail!();
+    for policy in policies() {
+        let run = Dayfly::hostile().opt("--policy", policy).run([DISK, "hoard"]);
+        run.ended(End::Exit(0)).got_nothing();
     }
 }
 
@@ -128,7 +141,7 @@ fn row_58_endless_output() {
         let run = Dayfly::new().opt("--output", "1M").run(["sh", "-c", script]);
         run.ended(End::Limit("output"));
         assert!(run.stdout.len() + run.stderr.len() <= 2 << 20, "{} bytes", run.raw.len());
-        assert!(run.wall < Duration::from_secs(5), "{run:#?}");
+        assert!(run.wall < soon(5), "{run:#?}");
     }
 }
 
@@ -138,10 +151,10 @@ fn row_58_the_supervisor_stays_small() {
     let measure = "import resource, subprocess, sys\n\
         subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)\n\
         print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)";
-    let line = Dayfly::new().plain().opt("--output", "2G").command_line(["head", "-c", "1G", "/dev/zero"]);
+    let line = Dayfly::new().plain().opt("--output", "1G").command_line(["head", "-c", "256M", "/dev/zero"]);
     let output = Command::new("/usr/bin/python3").args(["-c", measure]).args(line).output().unwrap();
     let peak_kib: u64 = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
-    assert!(peak_kib < 64 * 1024, "the supervisor took {peak_kib} KiB for a gigabyte of output");
+    assert!(peak_kib < 64 * 1024, "the supervisor took {peak_kib} KiB for 256 MiB of output");
 }
 
 #[test]
@@ -154,7 +167,11 @@ fn row_59_descriptors_and_watches() {
         Dayfly::hostile().opt("--open-files", "1024").spawn(["/payload/descriptors", "watches", "1500"]);
     sleep(Duration::from_millis(800));
     // The kernel counts watches by user, and by the user who made the namespace: neither may be a neighbour
-    // or the host.
+    // or the host. Without root all of them are one user, which the doctor tells.
+    if !is_root() {
+        greedy.wait().ended(End::Exit(0));
+        return;
+    }
     let neighbour = Dayfly::hostile().run(["/payload/descriptors", "one-watch"]);
     let host = Command::new(dayfly_tests::payloads().join("descriptors")).arg("one-watch").status().unwrap();
     assert_eq!(greedy.wait().code, 0);
@@ -194,7 +211,7 @@ fn row_61_sleeping_and_waiting_for_input() {
     for script in ["sleep 1000", "cat", "read line", "trap '' TERM INT HUP; sleep 1000 & wait; sleep 1000"] {
         let run = jail.run(["bash", "-c", script]);
         run.ended(End::Limit("wall_time"));
-        assert!(run.usage("cpu_time_us") < 500_000 && run.wall < Duration::from_secs(3), "{run:#?}");
+        assert!(run.usage("cpu_time_us") < late(500) && run.wall < soon(3), "{run:#?}");
     }
 }
 
@@ -203,7 +220,7 @@ fn row_62_a_storm_of_syncs() {
     let _host = jail!();
     let run = Dayfly::hostile().opt("--wall-time", "1s").run([DISK, "storm"]);
     run.ended(End::Limit("wall_time"));
-    assert!(run.wall < Duration::from_secs(3), "{run:#?}");
+    assert!(run.wall < soon(3), "{run:#?}");
 }
 
 #[test]
@@ -243,5 +260,5 @@ fn row_65_processes_the_kernel_holds() {
     let _host = jail!();
     let run = Dayfly::hostile().opt("--wall-time", "1s").run(["/payload/processes", "vfork-hang"]);
     run.ended(End::Limit("wall_time"));
-    assert!(run.wall < Duration::from_secs(3), "{run:#?}");
+    assert!(run.wall < soon(3), "{run:#?}");
 }

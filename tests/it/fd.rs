@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use dayfly_tests::{Dayfly, End, Secret, jail};
+use dayfly_tests::{Dayfly, End, Secret, is_root, jail, soon};
 
 const PROGRAM: &str = "/payload/descriptors";
 
@@ -42,7 +42,7 @@ fn row_28_a_survivor_keeps_standard_output_open() {
         let run = jail.run(["/payload/processes", "hold-stdout"]);
         assert_eq!(run.code, 0, "{run:#?}");
         assert!(run.stdout.contains("leader done"), "{run:#?}");
-        assert!(run.wall < Duration::from_secs(5), "{run:#?}");
+        assert!(run.wall < soon(5), "{run:#?}");
     }
 }
 
@@ -69,8 +69,12 @@ fn row_29_flags_of_shared_descriptions() {
     assert_eq!(fs::read_to_string(input.path()).unwrap(), "input\n");
     let run = Dayfly::hostile().opt("--stdin", input.path()).run([PROGRAM, "meddle"]);
     run.ended(End::Exit(0));
-    for what in ["truncate", "reopen for writing", "chmod"] {
-        assert!(!run.answers(what)[0].starts_with("GOT"), "{what} worked on the caller's file: {run:#?}");
+    for what in ["truncate", "reopen for writing"] {
+        assert!(!run.answers(what)[0].starts_with("GOT"), "{what} worked on standard input: {run:#?}");
+    }
+    // Without root the copy that the job was given is its user's.
+    if is_root() {
+        assert!(!run.answers("chmod")[0].starts_with("GOT"), "{run:#?}");
     }
     let mode = fs::metadata(input.path()).unwrap().permissions();
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);

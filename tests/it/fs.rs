@@ -6,9 +6,9 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
-use dayfly_tests::{Dayfly, End, Secret, dayfly, is_root, jail};
+use dayfly_tests::{Dayfly, End, Secret, dayfly, is_root, jail, slowness, soon};
 
-use crate::process::{FORKING, POLICIES};
+use crate::process::{forking, policies};
 
 const DISK: &str = "/payload/disk";
 const ESCAPE: &str = "/payload/escape";
@@ -38,13 +38,16 @@ fn row_12_links_swapped_while_dayfly_works() {
     let secret = Secret::new();
     let share = tempfile::tempdir().unwrap();
     let outside = secret.dir().to_str().unwrap();
-    let swapper = Dayfly::hostile()
+    let mut swapper = Dayfly::hostile()
         .share(share.path())
         .opt("--wall-time", "3s")
         .spawn([DISK, "swap", "/share", outside]);
     sleep(Duration::from_millis(300));
     // What a job swaps is resolved inside the jail or refused, never followed on the host.
-    for _ in 0..20 {
+    for round in 0..20 {
+        if round > 0 && !swapper.is_running() {
+            break;
+        }
         let run = Dayfly::hostile().share(share.path()).opt("--workdir", "/share/real").run([
             "sh",
             "-c",
@@ -77,7 +80,7 @@ fn row_14_fifos_sockets_and_devices_left_as_output() {
     jail.run([DISK, "litter", "/share"]).ended(End::Forbidden("mknodat"));
     let run = jail.opt("--policy", "ci").run([DISK, "litter", "/share"]);
     run.ended(End::Exit(0)).refused(&["char null", "char mem", "block disk"]);
-    assert!(run.wall < Duration::from_secs(5), "{run:#?}");
+    assert!(run.wall < soon(5), "{run:#?}");
     for entry in fs::read_dir(share.path()).unwrap() {
         let kind = fs::symlink_metadata(entry.unwrap().path()).unwrap().file_type();
         assert!(!kind.is_char_device() && !kind.is_block_device());
@@ -105,7 +108,7 @@ fn row_16_climbing_out_of_the_root() {
     let _host = jail!();
     let secret = Secret::new();
     let path = secret.path();
-    for policy in POLICIES {
+    for policy in policies() {
         let run = Dayfly::hostile().opt("--policy", policy).run([ESCAPE, "climb", path.to_str().unwrap()]);
         run.tells_nothing_of(secret.text());
         assert!([0, 121].contains(&run.code), "{run:#?}");
@@ -157,7 +160,7 @@ fn row_19_switches_of_the_kernel() {
     let switches =
         ["/proc/sys/kernel/core_pattern", "/proc/sys/kernel/hostname", "/proc/sys/vm/overcommit_memory"];
     let before = switches.map(read);
-    for policy in POLICIES {
+    for policy in policies() {
         let run = Dayfly::hostile().opt("--policy", policy).run([ESCAPE, "switches"]);
         run.ended(End::Exit(0)).got_nothing();
     }
@@ -206,7 +209,7 @@ fn row_21_read_only_stays_read_only() {
         "mount_shared",
     ]);
     let bind = format!("{}:/data", secret.dir().display());
-    for policy in FORKING {
+    for policy in forking() {
         let jail = Dayfly::hostile().opt("--policy", policy).also("--bind", &bind);
         let script = "echo changed > /data/secret; rm -f /data/secret; touch /data/new /usr/new /etc/new; \
                       mv /data/secret /data/x; chmod 777 /data/secret; ln /data/secret /data/y; true";
@@ -247,8 +250,10 @@ fn row_23_attributes_that_file_systems_trust() {
     run.ended(End::Exit(0));
     for what in ["trusted.overlay", "security.capability", "security.other", "chown"] {
         for answer in run.answers(what) {
+            // Without root there is no id 0 to give it to.
+            let nobody = what == "chown" && answer == "EINVAL" && !is_root();
             assert!(
-                ["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EACCES"].contains(&answer),
+                nobody || ["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EACCES"].contains(&answer),
                 "{what}: {answer}"
             );
         }
@@ -266,14 +271,15 @@ fn row_24_strange_names_and_deep_trees() {
         assert_eq!(run.answers("name"), ["GOT 0"; 8]);
     }
     let run = Dayfly::hostile().opt("--inodes", "4000").run([DISK, "deep"]);
-    assert!(run.wall < Duration::from_secs(20), "{run:#?}");
+    assert!(run.wall < soon(20), "{run:#?}");
     run.ended(End::Limit("inodes"));
 }
 
 #[test]
 fn row_25_trees_that_are_slow_to_remove() {
     let _host = jail!();
-    let jail = Dayfly::hostile().opt("--memory", "1G").opt("--disk", "512M").opt("--inodes", "200000");
+    let inodes = (200_000 / slowness()).to_string();
+    let jail = Dayfly::hostile().opt("--memory", "1G").opt("--disk", "512M").opt("--inodes", inodes);
     let run = jail.run([DISK, "inodes", "/tmp"]);
     run.ended(End::Limit("inodes"));
     let after = run.wall.saturating_sub(Duration::from_micros(run.usage("wall_time_us")));

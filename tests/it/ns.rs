@@ -5,7 +5,7 @@ use std::fs;
 use dayfly_tests::{Dayfly, End, jail};
 
 use crate::kernel::refused_everywhere;
-use crate::process::POLICIES;
+use crate::process::policies;
 
 #[test]
 fn row_30_no_namespaces_of_ones_own() {
@@ -31,7 +31,7 @@ fn row_30_no_namespaces_of_ones_own() {
 #[test]
 fn row_31_no_namespaces_of_others() {
     let _host = jail!();
-    for policy in POLICIES {
+    for policy in policies() {
         let run = Dayfly::hostile().opt("--policy", policy).run(["/payload/escape", "enter"]);
         let entered = run.stdout.lines().filter(|line| line.starts_with("setns") && line.contains("GOT"));
         assert_eq!(entered.count(), 0, "{run:#?}");

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
-use dayfly_tests::{Dayfly, End, cpus, jail};
+use dayfly_tests::{Dayfly, End, cpus, jail, late};
 
 const CLOCKS: &str = "/payload/clocks";
 
@@ -19,7 +19,7 @@ fn row_66_working_between_the_ticks() {
     let measured = run.usage("cpu_time_us");
     assert!(own > 300_000, "the payload hardly worked: {run:#?}");
     // Its own clock began a moment before the program did.
-    assert!(measured + 5_000 >= own && measured < own + 200_000, "used {own} µs, measured {measured} µs");
+    assert!(measured + late(5) >= own && measured < own + late(200), "used {own} µs, measured {measured} µs");
     let run = Dayfly::hostile().opt("--cpu-time", "500ms").run([CLOCKS, "dodge", "10000"]);
     run.ended(End::Limit("cpu_time"));
 }
@@ -30,13 +30,15 @@ fn row_67_many_short_lives_are_all_counted() {
     let run = Dayfly::hostile().opt("--processes", "400").run([CLOCKS, "children", "300", "5"]);
     run.ended(End::Exit(0));
     let used = run.usage("cpu_time_us");
-    assert!((1_500_000..3_500_000).contains(&used), "300 × 5 ms were measured as {used} µs");
+    // Starting a child takes time as well.
+    let most = 1_500_000 + late(2_000);
+    assert!((1_500_000..most).contains(&used), "300 × 5 ms were measured as {used} µs");
     let run = Dayfly::hostile()
         .opt("--cpu-time", "1s")
         .opt("--processes", "400")
         .run([CLOCKS, "children", "100000", "5"]);
     run.ended(End::Limit("cpu_time"));
-    assert!(run.usage("cpu_time_us") < 1_200_000, "{run:#?}");
+    assert!(run.usage("cpu_time_us") < 1_000_000 + late(200), "{run:#?}");
 }
 
 #[test]
@@ -45,7 +47,7 @@ fn row_68_threads_side_by_side() {
     let run = Dayfly::hostile().opt("--cpu-time", "1s").run([CLOCKS, "threads", "4"]);
     run.ended(End::Limit("cpu_time"));
     let used = run.usage("cpu_time_us");
-    assert!((1_000_000..1_060_000).contains(&used), "{used} µs of 1 s");
+    assert!((1_000_000..1_000_000 + late(60)).contains(&used), "{used} µs of 1 s");
     let run = Dayfly::hostile()
         .opt("--cpu-time", "10s")
         .opt("--wall-time", "2s")
@@ -53,7 +55,7 @@ fn row_68_threads_side_by_side() {
         .run([CLOCKS, "threads", "4"]);
     run.ended(End::Limit("wall_time"));
     let used = run.usage("cpu_time_us");
-    assert!(used < 1_200_000, "half a processor for 2 s gave {used} µs");
+    assert!(used < 1_000_000 + late(200), "half a processor for 2 s gave {used} µs");
     assert!(run.usage("throttled_time_us") > 0, "{run:#?}");
 }
 
@@ -69,7 +71,7 @@ fn row_69_clocks_cannot_be_turned() {
     let _host = jail!();
     let before = offset();
     let attempts = ["clock_settime", "settimeofday", "adjtimex", "clock_adjtime", "unshare time"];
-    for policy in crate::process::POLICIES {
+    for policy in crate::process::policies() {
         let run = Dayfly::hostile().opt("--policy", policy).run([CLOCKS, "turn"]);
         assert!(!run.stdout.contains("GOT"), "{run:#?}");
         if run.json["termination"]["kind"] != "forbidden_syscall" {

@@ -73,7 +73,7 @@ fn isolation_is_the_same() {
     jail.run(["/payload/processes", "kill-all"]).ended(End::Exit(42));
     let who = jail.run(["/payload/identity", "who"]);
     for line in
-        ["uids 1000 1000 1000", "groups 0", "NoNewPrivs:\t1", "Seccomp:\t2", "CapEff:\t0000000000000000"]
+        ["uids 1000 1000 1000", "in 0 groups", "NoNewPrivs:\t1", "Seccomp:\t2", "CapEff:\t0000000000000000"]
     {
         assert!(who.stdout.lines().any(|said| said == line), "{line}: {who:#?}");
     }

@@ -172,6 +172,21 @@ static int attributes(int argc, char **argv)
     return 0;
 }
 
+/* Keeps memory in attributes of its own files, under every kind of name. */
+static int hoard(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    static const char *const kinds[] = {"security.hoard", "trusted.hoard", "user.hoard", "system.hoard"};
+    static char much[60000];
+    int file = open("/box/file", O_WRONLY | O_CREAT, 0600);
+    for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        tell(kinds[i], setxattr("/box/file", kinds[i], much, sizeof much, 0));
+        tell(kinds[i], lsetxattr("/box/file", kinds[i], much, sizeof much, 0));
+        tell(kinds[i], fsetxattr(file, kinds[i], much, sizeof much, 0));
+    }
+    return 0;
+}
+
 static int storm(int argc, char **argv)
 {
     (void)argc, (void)argv;
@@ -191,7 +206,7 @@ int main(int argc, char **argv)
         {"fill", fill},     {"fill-and-free", fill_and_free}, {"inodes", inodes}, {"sparse", sparse},
         {"too-big", too_big}, {"deep", deep},   {"names", names},   {"litter", litter},
         {"swap", swap},     {"links", links}, {"nodes", nodes},   {"attributes", attributes},
-        {"storm", storm},   {NULL, NULL},
+        {"hoard", hoard},   {"storm", storm},   {NULL, NULL},
     };
     return choose(modes, argc, argv);
 }

@@ -23,7 +23,10 @@ static int who(int argc, char **argv)
     getresgid(&group, &effective_group, &saved_group);
     say("uids %u %u %u", real, effective, saved);
     say("gids %u %u %u", group, effective_group, saved_group);
-    say("groups %d", getgroups(64, list));
+    int groups = getgroups(64, list);
+    say("in %d groups", groups);
+    for (int i = 0; i < groups; i++)
+        say("group %u", list[i]);
     FILE *status = fopen("/proc/self/status", "r");
     while (status && fgets(line, sizeof line, status))
         if (strncmp(line, "Cap", 3) == 0 || strncmp(line, "NoNewPrivs", 10) == 0 || strncmp(line, "Seccomp:", 8) == 0)

@@ -12,12 +12,13 @@ use nix::fcntl::{Flock, FlockArg};
 
 use crate::binary::scratch;
 use crate::snapshot::{self, Snapshot};
+use crate::soon;
 
 /// The variable that marks every process a test starts. It must not look like configuration of Dayfly.
 pub(crate) const MARK: &str = "JAIL_TEST_MARK";
 
-/// How long the kernel may take to take things apart.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long the kernel may take to take things apart, and a neighbour its time.
+const PATIENCE_SECONDS: u64 = 15;
 
 /// Memory of tmpfs files that other programs may take during a test.
 const MEMORY_SLACK_KIB: u64 = 128 * 1024;
@@ -69,7 +70,7 @@ impl Baseline {
         let lost: Vec<String> =
             self.before.difference(&now).filter(|line| line.starts_with("mount ")).cloned().collect();
         let mut left: Snapshot = now.difference(&self.before).cloned().collect();
-        while !left.is_empty() && start.elapsed() < PATIENCE {
+        while !left.is_empty() && start.elapsed() < soon(PATIENCE_SECONDS) {
             thread::sleep(Duration::from_millis(20));
             now = Self::look();
             left.retain(|line| now.contains(line));
@@ -86,7 +87,7 @@ impl Baseline {
             if kept <= MEMORY_SLACK_KIB {
                 return None;
             }
-            if start.elapsed() > PATIENCE {
+            if start.elapsed() > soon(PATIENCE_SECONDS) {
                 return Some(format!("{kept} KiB of shared memory"));
             }
             thread::sleep(Duration::from_millis(50));

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use crate::{Alone, Baseline, Dayfly};
 
@@ -18,6 +19,26 @@ pub fn is_root() -> bool {
 /// The number of processors.
 pub fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// How many times slower than usual this machine is, where `DAYFLY_TEST_SLOWNESS` says so: the proving ground is
+/// emulated.
+pub fn slowness() -> u32 {
+    static SLOWNESS: OnceLock<u32> = OnceLock::new();
+    *SLOWNESS.get_or_init(|| match std::env::var("DAYFLY_TEST_SLOWNESS") {
+        Ok(factor) => factor.parse().expect("DAYFLY_TEST_SLOWNESS is a number"),
+        Err(_) => 1,
+    })
+}
+
+/// What takes less than this on a usual machine, and no longer than its slowness allows for here.
+pub fn soon(seconds: u64) -> Duration {
+    Duration::from_secs(seconds) * slowness()
+}
+
+/// Microseconds that a usual machine may be late by, in milliseconds, and as much more as this one is slower.
+pub fn late(milliseconds: u64) -> u64 {
+    milliseconds * 1000 * u64::from(slowness())
 }
 
 /// Whether a program is installed where the default root of a jail can show it, or at this absolute path.
@@ -57,9 +78,13 @@ pub fn open(root: bool, alone: Alone) -> Result<Baseline, String> {
 }
 
 /// Whether this user gets a jail on this host at all; the reason Dayfly gives otherwise. Root always must.
+/// `DAYFLY_TEST_USABLE=yes` promises it, so that not every one of hundreds of test processes has to try.
 pub fn usable() -> &'static Result<(), String> {
     static USABLE: OnceLock<Result<(), String>> = OnceLock::new();
     USABLE.get_or_init(|| {
+        if std::env::var("DAYFLY_TEST_USABLE").is_ok_and(|value| value == "yes") {
+            return Ok(());
+        }
         let run = Dayfly::new().run(["/usr/bin/true"]);
         match run.code {
             0 => Ok(()),

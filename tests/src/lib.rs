@@ -26,7 +26,7 @@ pub use baseline::{Alone, Baseline};
 pub use binary::dayfly;
 pub use canary::{Canary, Secret};
 pub use end::{End, Run};
-pub use host::{ROOT_UID_BASE, cpus, has, is_root, open, skipped, usable};
+pub use host::{ROOT_UID_BASE, cpus, has, is_root, late, open, skipped, slowness, soon, usable};
 pub use payload::payloads;
 pub use processes::jailed_processes;
 pub use run::{Dayfly, Running};

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::{Run, baseline, dayfly, payloads};
+use crate::{Run, baseline, dayfly, payloads, soon};
 
 /// One invocation of `dayfly run`, without effect until [`Dayfly::run`] or [`Dayfly::spawn`].
 ///
@@ -33,12 +33,17 @@ impl Default for Dayfly {
 impl Dayfly {
     /// `dayfly run --json` with the harness's own limits.
     pub fn new() -> Self {
-        let limits =
-            [("--cpu-time", "10s"), ("--wall-time", "20s"), ("--memory", "256M"), ("--processes", "64")];
+        let seconds = |count| format!("{}s", soon(count).as_secs());
+        let limits = [
+            ("--cpu-time", seconds(10)),
+            ("--wall-time", seconds(20)),
+            ("--memory", "256M".into()),
+            ("--processes", "64".into()),
+        ];
         Self {
             wrapper: Vec::new(),
             binary: dayfly().into(),
-            options: limits.iter().map(|(name, value)| ((*name).to_owned(), vec![(*value).into()])).collect(),
+            options: limits.into_iter().map(|(name, value)| (name.to_owned(), vec![value.into()])).collect(),
             env: Vec::new(),
             stdin: Some(Vec::new()),
             json: true,

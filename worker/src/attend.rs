@@ -2,7 +2,6 @@
 //! until that is answered or the lease is lost. After a lost lease not another word is said.
 
 use std::future::Future;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +9,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dayfly_jobs::wire::{Completion, Lease, LogChunk, Progress, Rest};
 use dayfly_jobs::{CpuSet, JobResult, Masker};
-use tokio::sync::oneshot;
 
 use crate::CallError;
 use crate::error::WorkerError;
 use crate::journal::{FLUSH_AT, Journal, PIECE};
+use crate::retry::persist;
 use crate::room::Share;
 use crate::run::Worker;
 use crate::run_job::{Bench, End, run_job};
@@ -62,7 +61,8 @@ fn journal(lease: &Lease, bench: &Bench) -> Result<Journal, WorkerError> {
     Ok(Journal::new(masker, bench.config.log_limit))
 }
 
-/// Starts the job's thread; what comes back is its end.
+/// Runs the job on a thread that is its own meanwhile; what comes back is its end. Threads are used again: a new one
+/// for every job would cost as much as the job.
 async fn start(
     lease: &Arc<Lease>,
     cores: Option<CpuSet>,
@@ -70,20 +70,14 @@ async fn start(
     journal: &Journal,
     stop: &Stop,
 ) -> Result<End, WorkerError> {
-    let (tell, told) = oneshot::channel();
     let (lease, bench, journal, stop) = (Arc::clone(lease), Arc::clone(bench), journal.clone(), stop.clone());
     let job = move || {
         let span = tracing::info_span!("job", id = %lease.id.job, attempt = %lease.id.attempt);
         let _entered = span.enter();
-        // Whoever waits for it may have been told to give up.
-        tell.send(run_job(&lease, cores, &bench, &journal, &stop)).ok();
+        run_job(&lease, cores, &bench, &journal, &stop)
     };
-    let lost = |reason: String| WorkerError::ThreadLost { reason };
-    std::thread::Builder::new()
-        .name("dayfly-job".to_owned())
-        .spawn(job)
-        .map_err(|error| lost(error.to_string()))?;
-    told.await.map_err(|_| lost("it panicked; its message is in the worker's log".to_owned()))?
+    let ended = tokio::task::spawn_blocking(job).await;
+    ended.map_err(|error| WorkerError::ThreadLost { reason: error.to_string() })?
 }
 
 /// What there is to report about an attempt that is over; nothing when its lease is lost.
@@ -141,7 +135,7 @@ impl Post<'_> {
         tracing::warn!(lease = %self.lease.id, %error, "the log cannot be sent; the job is stopped");
         self.stop.stop(match error {
             CallError::Lost { .. } | CallError::Missing { .. } | CallError::Unauthorized { .. } => Why::Lost,
-            CallError::Away { .. } | CallError::Refused { .. } => Why::Fault,
+            CallError::Away { .. } | CallError::Refused { .. } | CallError::Unreadable { .. } => Why::Fault,
         });
         journal.break_off();
     }
@@ -151,7 +145,7 @@ impl Post<'_> {
         loop {
             let events = journal.events();
             if !events.is_empty() {
-                self.persist(|| self.bench.client.progress(self.lease.id, &events)).await?;
+                persist(self.stop, || self.bench.client.progress(self.lease.id, &events)).await?;
                 journal.told(events.len());
             }
             let (offset, bytes) = journal.piece(PIECE);
@@ -160,7 +154,7 @@ impl Post<'_> {
             }
             let sent = bytes.len() as u64;
             let position =
-                self.persist(|| self.bench.client.log(self.lease.id, offset, bytes.clone())).await?;
+                persist(self.stop, || self.bench.client.log(self.lease.id, offset, bytes.clone())).await?;
             self.bench.metrics.log_bytes.inc_by(sent);
             if !journal.acknowledge(position.next) {
                 let detail =
@@ -212,43 +206,19 @@ impl Post<'_> {
     /// Reports until there is an answer or the lease is lost.
     async fn deliver(&self, completion: Completion) {
         let id = self.lease.id;
-        let answer = self.persist(|| self.bench.client.complete(id, &completion)).await;
+        let answer = persist(self.stop, || self.bench.client.complete(id, &completion)).await;
         let answer = match (answer, &completion) {
             // A result that cannot be taken must not keep the job for ever.
             (Err(CallError::Refused { detail, .. }), Completion::Finished { .. } | Completion::Stopped) => {
                 tracing::error!(lease = %id, detail, "the scheduler does not take the end of the job");
                 let failed = Completion::Failed { error: format!("its end was not taken: {detail}") };
-                self.persist(|| self.bench.client.complete(id, &failed)).await
+                persist(self.stop, || self.bench.client.complete(id, &failed)).await
             }
             (answer, _) => answer,
         };
         match answer {
             Ok(completed) => tracing::debug!(lease = %id, ?completed, "the job is reported"),
             Err(error) => tracing::warn!(lease = %id, %error, "the end of the job is not reported"),
-        }
-    }
-
-    /// Calls again and again while the scheduler is away, until the lease is lost.
-    async fn persist<T, F>(&self, call: impl Fn() -> F) -> Result<T, CallError>
-    where
-        F: Future<Output = Result<T, CallError>>,
-    {
-        let mut backoff = Backoff::default();
-        loop {
-            let answer = tokio::select! {
-                biased;
-                () = self.stop.lost() => {
-                    return Err(CallError::Lost { detail: "it was not renewed in time".to_owned() });
-                }
-                answer = call() => answer,
-            };
-            match answer {
-                Err(CallError::Away { why, after }) => {
-                    tracing::debug!(lease = %self.lease.id, why, "trying again");
-                    backoff.pause(after).await;
-                }
-                answer => return answer,
-            }
         }
     }
 }
@@ -259,37 +229,6 @@ fn finished(result: Box<JobResult>, journal: &Journal) -> Completion {
     let (offset, bytes) = journal.piece(REST);
     let log = (!bytes.is_empty()).then(|| LogChunk { offset, base64: STANDARD.encode(&bytes) });
     Completion::Finished { result, rest: Rest { events, log } }
-}
-
-/// Waits longer after every failure, each time a little differently, so that a hundred workers do not come back at
-/// the same moment.
-#[derive(Debug, Default)]
-pub(crate) struct Backoff {
-    failures: u32,
-}
-
-/// The first pause and the longest.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-impl Backoff {
-    /// Waits; at least as long as the scheduler said.
-    pub(crate) async fn pause(&mut self, after: Option<Duration>) {
-        tokio::time::sleep(self.next(after, random())).await;
-    }
-
-    fn next(&mut self, after: Option<Duration>, random: u64) -> Duration {
-        let most = FIRST_PAUSE.saturating_mul(1 << self.failures.min(10)).min(LONGEST_PAUSE);
-        self.failures = self.failures.saturating_add(1);
-        let millis = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
-        let jittered = Duration::from_millis(millis / 2 + random % (millis / 2 + 1));
-        jittered.max(after.unwrap_or_default().min(LONGEST_PAUSE))
-    }
-}
-
-/// A number nobody can expect; it need not be more than that.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The calls a worker makes to its scheduler. Knows addresses, tokens and what each kind of answer means for a
 //! worker; decides nothing about jobs and never tries twice by itself.
 
+use std::io::Seek;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -50,6 +51,12 @@ pub enum CallError {
     Missing {
         /// Its words.
         detail: String,
+    },
+    /// What is to be sent cannot be read.
+    #[error("what is to be sent cannot be read: {why}")]
+    Unreadable {
+        /// What the system said.
+        why: String,
     },
     /// It will not do that, now or later.
     #[error("the scheduler refused ({status}): {detail}")]
@@ -145,25 +152,24 @@ impl Client {
         tokio::time::timeout(BLOB_PATIENCE, sent).await.map_err(|_| slow())?
     }
 
-    /// Whether the scheduler has a blob.
-    pub(crate) async fn has_blob(&self, digest: Digest) -> Result<bool, CallError> {
-        match send(self.own(Method::HEAD, &format!("v1/blobs/{digest}")).timeout(PATIENCE)).await {
-            Ok(_) => Ok(true),
-            Err(CallError::Missing { .. }) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Uploads a file of this size.
+    /// Uploads a file of this size for a job. It is sent even if the scheduler has it: the job's owner may not.
     pub(crate) async fn put_blob(
         &self,
+        lease: LeaseId,
         digest: Digest,
-        file: std::fs::File,
+        file: &std::fs::File,
         size: u64,
     ) -> Result<(), CallError> {
+        let unreadable = |error: std::io::Error| CallError::Unreadable { why: error.to_string() };
+        let mut file = file.try_clone().map_err(unreadable)?;
+        file.rewind().map_err(unreadable)?;
+        let mut url = self.url(&format!("v1/blobs/{digest}"));
+        url.set_query(Some(&format!("lease={lease}")));
         let stream = tokio_util::io::ReaderStream::with_capacity(tokio::fs::File::from_std(file), 64 << 10);
         let request = self
-            .own(Method::PUT, &format!("v1/blobs/{digest}"))
+            .http
+            .put(url)
+            .bearer_auth(self.token())
             .header(reqwest::header::CONTENT_LENGTH, size)
             .body(reqwest::Body::wrap_stream(stream));
         // A mebibyte in a second is slow; a blob that makes less is not going to arrive.

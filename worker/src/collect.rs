@@ -3,12 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use dayfly_jobs::{Artifact, Bytes, Collect, Digest, OutputFile};
+use dayfly_jobs::wire::Lease;
+use dayfly_jobs::{Artifact, Bytes, Collect, LeaseId, OutputFile};
 use nix::dir::{Dir, Type};
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
@@ -18,6 +19,7 @@ use crate::beneath::{self, AsOwner};
 use crate::cache::digest_of;
 use crate::error::Halt;
 use crate::glob::{Pattern, Progress};
+use crate::retry::{BLOB_TRIES, persist_at_most};
 use crate::run_job::Bench;
 use crate::stop::Stop;
 
@@ -45,13 +47,13 @@ struct Found {
 /// Collects outputs and uploads artifacts.
 pub(crate) fn collect(
     workspace: BorrowedFd<'_>,
-    spec: &dayfly_jobs::JobSpec,
+    lease: &Lease,
     bench: &Bench,
     stop: &Stop,
 ) -> Result<Collected, Halt> {
     let mut collected = Collected::default();
     let mut left = bench.config.outputs_limit.get();
-    for wanted in &spec.outputs {
+    for wanted in &lease.spec.outputs {
         let found = files(workspace, wanted, &mut collected.problems)?;
         for one in found {
             match left.checked_sub(one.size) {
@@ -70,12 +72,12 @@ pub(crate) fn collect(
             collected.outputs.push(output(&wanted.name, one)?);
         }
     }
-    for wanted in &spec.artifacts {
+    for wanted in &lease.spec.artifacts {
         for one in files(workspace, wanted, &mut collected.problems)? {
             if stop.why().is_some() {
                 return Err(Halt::Stopped);
             }
-            collected.artifacts.push(upload(&wanted.name, one, bench, stop)?);
+            collected.artifacts.push(upload(&wanted.name, one, lease.id, bench, stop)?);
         }
     }
     Ok(collected)
@@ -201,24 +203,14 @@ fn output(name: &str, found: Found) -> Result<OutputFile, Halt> {
 }
 
 /// Makes a blob of a file.
-fn upload(name: &str, found: Found, bench: &Bench, stop: &Stop) -> Result<Artifact, Halt> {
+fn upload(name: &str, found: Found, lease: LeaseId, bench: &Bench, stop: &Stop) -> Result<Artifact, Halt> {
     let Found { path, mut file, size } = found;
     let digest = digest_of((&mut file).take(size)).map_err(reading)?;
-    bench.runtime.block_on(async {
-        tokio::select! {
-            () = stop.lost() => Err(Halt::Stopped),
-            sent = send(digest, &mut file, size, bench) => sent,
-        }
-    })?;
+    let client = &bench.client;
+    bench
+        .runtime
+        .block_on(persist_at_most(BLOB_TRIES, stop, || client.put_blob(lease, digest, &file, size)))?;
     Ok(Artifact { name: name.to_owned(), path: beneath::shown(&path), size: Bytes::new(size), digest })
-}
-
-async fn send(digest: Digest, file: &mut File, size: u64, bench: &Bench) -> Result<(), Halt> {
-    if bench.client.has_blob(digest).await? {
-        return Ok(());
-    }
-    file.rewind().map_err(reading)?;
-    Ok(bench.client.put_blob(digest, file.try_clone().map_err(reading)?, size).await?)
 }
 
 fn reading(error: io::Error) -> Halt {

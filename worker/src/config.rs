@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +53,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// So many jobs at the same time, with as many prepared sandboxes as may start together.
+    pub fn set_slots(&mut self, slots: NonZeroU32) {
+        self.capacity.slots = slots.get();
+        self.warm = usize::try_from(slots.get()).map_or(8, |slots| slots.clamp(1, 8));
+    }
+
     /// A worker with everything this host has and the defaults for the rest.
     pub fn new(server: &str, join_token: &str, name: WorkerName, state: PathBuf) -> Self {
         let builtin = Catalog::builtin();

@@ -1,4 +1,4 @@
-//! The life of a worker: introduce itself, take jobs while it has room, renew its leases, end in order. Decides
+//! The life of a worker: take jobs while it has room, and end in order. Decides
 //! nothing about a job; that is the scheduler's, and one job is `attend`'s.
 
 use std::path::Path;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dayfly_jobs::HostReport;
-use dayfly_jobs::wire::{Completion, Lease, LeaseRequest, Leases, Registered, Registration};
+use dayfly_jobs::wire::{Completion, Lease, LeaseRequest, Leases};
 use dayfly_sandbox::host::HostSupport;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use crate::attend::{Backoff, attend};
+use crate::attend::attend;
 use crate::cache::Cache;
 use crate::client::{CallError, Client};
 use crate::config::Config;
@@ -19,7 +19,8 @@ use crate::error::WorkerError;
 use crate::held::Held;
 use crate::metrics::Metrics;
 use crate::pools::Pools;
-use crate::protect;
+use crate::protect::Shelter;
+use crate::retry::Backoff;
 use crate::room::{self, Room};
 use crate::run_job::Bench;
 use crate::stop::{Stop, Why};
@@ -27,8 +28,6 @@ use crate::stop::{Stop, Why};
 /// How long to wait for a job when nothing runs, and when something does: then more room may come.
 const IDLE_WAIT: Duration = Duration::from_secs(25);
 const BUSY_WAIT: Duration = Duration::from_secs(1);
-/// How soon to try again after leases could not be renewed.
-const RENEW_AGAIN: Duration = Duration::from_secs(1);
 /// How long a call for jobs that is under way may take when the worker ends: its answer may hold leases.
 const LAST_WAIT: Duration = Duration::from_millis(500);
 
@@ -38,9 +37,10 @@ pub(crate) struct Worker {
     pub(crate) bench: Arc<Bench>,
     pub(crate) room: Room,
     pub(crate) held: Held,
-    report: HostReport,
+    pub(crate) report: HostReport,
     /// The scheduler wants no more jobs run here.
-    retired: CancellationToken,
+    pub(crate) retired: CancellationToken,
+    _shelter: Shelter,
 }
 
 /// Runs a worker until `shutdown` is thrown or its scheduler retires it, and its jobs have ended or were handed back.
@@ -74,15 +74,22 @@ async fn prepare(config: Config) -> Result<Worker, WorkerError> {
     let work = move || {
         let metrics = Metrics::new(&config.metrics)?;
         metrics.slots.set(config.capacity.slots.into());
-        protect::protect();
         sweep(config.cgroup_parent.as_deref(), &metrics);
         let pools = Pools::new(config.cgroup_parent.clone(), config.warm);
         pools.prove(&config.policies)?;
+        let shelter = Shelter::take();
         let cache = Cache::open(&config.state, config.cache_size)?;
         let report = HostSupport::probe(config.cgroup_parent.as_deref()).report();
         let room = Room::new(config.capacity, room::cores_of_host());
         let bench = Arc::new(Bench { config, client, cache, pools, metrics, runtime });
-        Ok(Worker { bench, room, held: Held::default(), report, retired: CancellationToken::new() })
+        Ok(Worker {
+            bench,
+            room,
+            held: Held::default(),
+            report,
+            retired: CancellationToken::new(),
+            _shelter: shelter,
+        })
     };
     let lost = |error: tokio::task::JoinError| WorkerError::ThreadLost { reason: error.to_string() };
     tokio::task::spawn_blocking(work).await.map_err(lost)?
@@ -97,39 +104,6 @@ fn sweep(cgroup_parent: Option<&Path>, metrics: &Metrics) {
 }
 
 impl Worker {
-    /// Introduces itself, for as long as the scheduler is away; `None` when it is to end before that.
-    async fn enlist(&self, shutdown: &CancellationToken) -> Result<Option<Registered>, WorkerError> {
-        let config = &self.bench.config;
-        let who = Registration {
-            name: config.name.clone(),
-            labels: config.labels.clone(),
-            queues: config.queues.clone(),
-            policies: config.policies.iter().map(|policy| policy.name().to_owned()).collect(),
-            capacity: config.capacity,
-            report: self.report.clone(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        };
-        let mut backoff = Backoff::default();
-        loop {
-            let call = self.bench.client.register(&config.join_token.0, &who);
-            let answer = tokio::select! {
-                () = shutdown.cancelled() => return Ok(None),
-                answer = call => answer,
-            };
-            match answer {
-                Ok(registered) => return Ok(Some(registered)),
-                Err(CallError::Away { why, after }) => {
-                    tracing::warn!(why, "the scheduler is away; trying again");
-                    tokio::select! {
-                        () = shutdown.cancelled() => return Ok(None),
-                        () = backoff.pause(after) => {}
-                    }
-                }
-                Err(error) => return Err(WorkerError::Unwanted { reason: error.to_string() }),
-            }
-        }
-    }
-
     /// Takes jobs while it has room, until it is to end.
     async fn work(self: &Arc<Self>, shutdown: &CancellationToken) -> Result<(), WorkerError> {
         let mut backoff = Backoff::default();
@@ -208,11 +182,12 @@ impl Worker {
         let id = lease.id;
         tracing::info!(job = %id.job, attempt = %id.attempt, tenant = %lease.tenant, "leased");
         self.held.add(id, since, Duration::from_millis(lease.lasts_ms), stop.clone());
+        // Before the next call for jobs, which says how much room is left.
+        let share = self.room.try_take(&lease.spec);
         let worker = Arc::clone(self);
         tokio::spawn(async move {
             let _held = Released { worker: &worker, lease: id, stop: stop.clone() };
-            if worker.room.could_hold(&lease.spec) {
-                let share = worker.room.try_take(&lease.spec);
+            if share.is_some() || worker.room.could_hold(&lease.spec) {
                 attend(Arc::clone(&worker), lease, share, stop).await;
             } else {
                 let error = "it needs more than this worker has".to_owned();
@@ -223,42 +198,6 @@ impl Worker {
             }
         });
         Ok(())
-    }
-
-    /// Renews all leases again and again; never ends.
-    async fn renew(&self, every: Duration) {
-        let mut wait = every;
-        loop {
-            let changed = self.held.changed();
-            if self.held.is_empty() {
-                changed.await;
-                wait = every;
-            }
-            tokio::time::sleep(wait).await;
-            let leases = self.held.ids();
-            if leases.is_empty() {
-                continue;
-            }
-            let since = Instant::now();
-            wait = match self.bench.client.renew(leases.clone(), every.max(RENEW_AGAIN)).await {
-                Ok(renewed) => {
-                    if renewed.drain {
-                        self.retired.cancel();
-                    }
-                    let answers = leases.into_iter().zip(renewed.leases);
-                    answers.for_each(|(lease, renewal)| self.held.apply(lease, renewal, since));
-                    every
-                }
-                Err(CallError::Unauthorized { .. }) => {
-                    self.held.stop_all(Why::Lost);
-                    every
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the leases could not be renewed");
-                    every.min(RENEW_AGAIN)
-                }
-            };
-        }
     }
 
     /// Lets running jobs finish, and hands back what does not in time. A worker that its scheduler retired has all

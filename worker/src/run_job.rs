@@ -74,7 +74,7 @@ fn story(
     let ran = steps::run(sandbox, lease, &request, journal, stop)?;
     // Only what is dead cannot change the files we are about to read.
     sandbox.stop()?;
-    let collected = collect(sandbox.workspace(), &lease.spec, bench, stop)?;
+    let collected = collect(sandbox.workspace(), lease, bench, stop)?;
     Ok((ran, collected))
 }
 

@@ -15,9 +15,10 @@ use nix::sys::stat::{Mode, mkdirat};
 use crate::beneath::{self, AsOwner};
 use crate::error::Halt;
 use crate::request::{SCRIPTS, SECRETS};
+use crate::retry::{BLOB_TRIES, persist_at_most};
 use crate::run_job::Bench;
 use crate::stop::Stop;
-use crate::{WorkerError, archive, client};
+use crate::{CallError, WorkerError, archive, client};
 
 /// What may still be put into the writable tree.
 #[derive(Debug)]
@@ -32,8 +33,13 @@ const PAGE: u64 = 4096;
 const OWN_FILES: u64 = 8;
 
 impl Budget {
+    /// As much as the job's tree holds, and no more than its memory: what is put there is in memory, and counts as
+    /// the worker's until the job is gone.
     pub(crate) fn of(limits: &Limits) -> Self {
-        Self { bytes: limits.disk.get(), files: limits.inodes.get().saturating_sub(OWN_FILES) }
+        Self {
+            bytes: limits.disk.min(limits.memory).get(),
+            files: limits.inodes.get().saturating_sub(OWN_FILES),
+        }
     }
 
     /// Bytes that are left.
@@ -46,7 +52,9 @@ impl Budget {
         let pages = size.div_ceil(PAGE).saturating_mul(PAGE);
         let left = self.bytes.checked_sub(pages).zip(self.files.checked_sub(files));
         let (bytes, files) = left.ok_or_else(|| {
-            Halt::Bad("what the job brings along is more than its limits 'disk' and 'inodes' hold".into())
+            Halt::Bad(
+                "what the job brings along is more than its limits 'disk', 'inodes' and 'memory' hold".into(),
+            )
         })?;
         *self = Self { bytes, files };
         Ok(())
@@ -168,27 +176,37 @@ fn blob(digest: Digest, budget: &Budget, bench: &Bench, stop: &Stop) -> Result<F
     bench.runtime.block_on(async {
         tokio::select! {
             () = stop.stopped() => Err(Halt::Stopped),
-            fetched = fetch(digest, budget.bytes(), bench) => fetched,
+            fetched = persist_at_most(BLOB_TRIES, stop, || fetch(digest, budget.bytes(), bench)) => fetched?,
         }
     })
 }
 
-async fn fetch(digest: Digest, most: u64, bench: &Bench) -> Result<File, Halt> {
+/// Fetches a blob. An error of the outside may be mended by another try, one of the inside not.
+async fn fetch(digest: Digest, most: u64, bench: &Bench) -> Result<Result<File, Halt>, CallError> {
     let mut response = match bench.client.blob(digest).await {
-        Err(client::CallError::Missing { .. }) => {
-            return Err(Halt::Bad(format!("the scheduler has no blob {digest}")));
+        Err(CallError::Missing { .. }) => {
+            return Ok(Err(Halt::Bad(format!("the scheduler has no blob {digest}"))));
         }
         other => other?,
     };
-    let mut download = bench.cache.start()?;
+    let mut download = match bench.cache.start() {
+        Ok(download) => download,
+        Err(error) => return Ok(Err(error.into())),
+    };
     while let Some(piece) = client::next_piece(&mut response).await? {
-        if download.write(piece.as_ref())? > most {
-            return Err(Halt::Bad("it is larger than the job's limit 'disk'".into()));
+        match download.write(piece.as_ref()) {
+            Ok(size) if size > most => {
+                return Ok(Err(Halt::Bad("it is larger than the job's limit 'disk'".into())));
+            }
+            Ok(_) => {}
+            Err(error) => return Ok(Err(error.into())),
         }
     }
-    let damaged =
-        || client::CallError::Away { why: format!("the blob {digest} arrived damaged"), after: None };
-    Ok(bench.cache.keep(download, digest)?.ok_or_else(damaged)?)
+    match bench.cache.keep(download, digest) {
+        Ok(Some(file)) => Ok(Ok(file)),
+        Ok(None) => Err(CallError::Away { why: format!("the blob {digest} arrived damaged"), after: None }),
+        Err(error) => Ok(Err(error.into())),
+    }
 }
 
 /// Placing an input failed: with nobody else there, because of another input.

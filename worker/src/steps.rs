@@ -47,18 +47,27 @@ pub(crate) fn run(
         let since: WallTime = begin.elapsed().into();
         let log_start = journal.border();
         let left = spec.timeouts.total.map(|total| total.as_duration().saturating_sub(begin.elapsed()));
-        let outcome = if is_due(step, &ran.verdict) && left != Some(Duration::ZERO) {
+        let due = is_due(step, &ran.verdict) && left != Some(Duration::ZERO);
+        let outcome = if due {
             journal.say(Progress::StepStarted { step: place, log_start });
             let limits = within(request.limits(step), left);
-            let done = exec(sandbox, place, step, limits, request, journal, stop)?;
-            judge(&mut ran.verdict, place, step, &done.termination, left);
-            done.outcome
+            match exec(sandbox, place, step, limits, request, journal, stop) {
+                Ok(done) => {
+                    judge(&mut ran.verdict, place, step, &done.termination, left);
+                    done.outcome
+                }
+                Err(Halt::Bad(reason)) => {
+                    ran.verdict = Verdict::BadInput { reason: format!("step '{}': {reason}", step.name) };
+                    None
+                }
+                Err(halt) => return Err(halt),
+            }
         } else {
             None
         };
         let name = step.name.clone();
         let result = StepResult { name, outcome, log_start, log_end: journal.border(), begin: since };
-        if result.outcome.is_some() {
+        if due {
             journal.say(Progress::StepEnded { step: place, result: Box::new(result.clone()) });
         }
         ran.steps.push(result);

@@ -10,11 +10,13 @@ use crate::out;
 /// A command to run.
 pub(crate) struct Run {
     pub(crate) command: Command,
+    /// Variables that are not shown.
+    hidden: Vec<&'static str>,
 }
 
 impl Run {
     pub(crate) fn new(program: impl AsRef<OsStr>) -> Self {
-        Self { command: Command::new(program) }
+        Self { command: Command::new(program), hidden: Vec::new() }
     }
 
     /// The cargo that runs us, so that a chosen toolchain stays chosen.
@@ -37,6 +39,12 @@ impl Run {
         self
     }
 
+    /// Sets a variable that is not shown.
+    pub(crate) fn hide(&mut self, key: &'static str, value: &str) {
+        self.command.env(key, value);
+        self.hidden.push(key);
+    }
+
     pub(crate) fn dir(mut self, dir: &Path) -> Self {
         self.command.current_dir(dir);
         self
@@ -47,6 +55,7 @@ impl Run {
         let variables = self
             .command
             .get_envs()
+            .filter(|(key, _)| !self.hidden.iter().any(|hidden| key == hidden))
             .filter_map(|(key, value)| Some(format!("{}={}", key.display(), value?.display())));
         let program = Path::new(self.command.get_program());
         let name = program.file_name().unwrap_or(program.as_os_str()).display().to_string();
@@ -64,6 +73,13 @@ impl Run {
         } else {
             Err(Error::Failed { command: shown, status: status.to_string() })
         }
+    }
+
+    /// Prints and runs it, with our own streams; its exit code, which may be any.
+    pub(crate) fn code(mut self) -> Result<i32, Error> {
+        out::command(&self.shown());
+        let status = self.command.status().map_err(|source| self.spawn_error(source))?;
+        Ok(status.code().unwrap_or(-1))
     }
 
     /// Runs it unseen and collects what it printed, whether it succeeds or not.

@@ -5,6 +5,7 @@ mod effects;
 mod machine;
 mod peers;
 mod program;
+pub(crate) mod queue;
 mod report;
 mod rounds;
 pub(crate) mod show;

@@ -65,6 +65,11 @@ impl Client {
         Ok(Self { http, target })
     }
 
+    /// The same scheduler for the bearer of another token.
+    pub(crate) fn with_token(&self, token: &str) -> Self {
+        Self { http: self.http.clone(), target: self.target.with_token(token) }
+    }
+
     /// `GET` of a path, as JSON.
     pub(crate) async fn get<T: DeserializeOwned>(
         &self,

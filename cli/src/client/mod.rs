@@ -17,7 +17,7 @@ pub(crate) use blob::{Upload, send_blob};
 pub(crate) use call::{Client, Repeat};
 pub(crate) use events::{Events, Message};
 pub(crate) use key::random_key;
-pub(crate) use target::{ServerArgs, Target};
+pub(crate) use target::{Discovered, ServerArgs, Target};
 
 /// Runs the whole of a command that talks to a scheduler, on this one thread.
 pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, CliError>>) -> Result<T, CliError> {

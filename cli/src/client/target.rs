@@ -67,7 +67,8 @@ impl Discovered {
     /// The name of the file.
     pub(crate) const FILE: &'static str = "client.json";
 
-    fn read(folder: &Path) -> Result<Option<Self>, CliError> {
+    /// What is in this data folder, if somebody listens for it.
+    pub(crate) fn read(folder: &Path) -> Result<Option<Self>, CliError> {
         let path = folder.join(Self::FILE);
         let Some(text) = read_small(&path)? else { return Ok(None) };
         let bad = |error| {
@@ -106,6 +107,16 @@ impl Target {
     ) -> Result<Self, CliError> {
         let discovered = host.state_folder().map(|folder| Discovered::read(&folder)).transpose()?.flatten();
         Self::choose(args, &Variables::read(), &settings.config.client, discovered)
+    }
+
+    /// The one that left this.
+    pub(crate) fn of(found: &Discovered) -> Result<Self, CliError> {
+        Ok(Self { server: address(&found.url)?, token: Token(found.token.clone()) })
+    }
+
+    /// The same server with another token.
+    pub(crate) fn with_token(&self, token: &str) -> Self {
+        Self { server: self.server.clone(), token: Token(token.to_owned()) }
     }
 
     fn choose(

@@ -1,6 +1,7 @@
 //! `dayfly bench jail|spin`.
 
 use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::args::Global;
@@ -13,6 +14,8 @@ use crate::output::Out;
 pub(crate) enum BenchCommand {
     /// Measure jails beside the least the kernel charges, plain processes, bubblewrap and nsjail.
     Jail(JailArgs),
+    /// Measure the service: a scheduler and a worker of their own, loaded over the loopback address.
+    Queue(QueueArgs),
     /// Use processor time; what 'bench jail' runs inside and outside of a jail.
     #[command(hide = true)]
     Spin {
@@ -35,10 +38,34 @@ pub(crate) struct JailArgs {
     markdown: bool,
 }
 
+/// How to measure the service.
+#[derive(Debug, clap::Args)]
+pub(crate) struct QueueArgs {
+    /// Jobs to run for the throughput.
+    #[arg(long, value_name = "N", default_value = "2000")]
+    jobs: NonZeroUsize,
+    /// Jobs to run one after another for the latency.
+    #[arg(long, value_name = "N", default_value = "300")]
+    rounds: NonZeroUsize,
+    /// Jobs that wait while claims are measured.
+    #[arg(long, value_name = "N", default_value = "1000000")]
+    queued: NonZeroUsize,
+    /// MiB of log that one job writes.
+    #[arg(long, value_name = "MIB", default_value = "1024")]
+    log: NonZeroUsize,
+    /// End each part after so many seconds, with what it has; filling the queue may take four times that.
+    #[arg(long, value_name = "SECONDS", default_value = "60")]
+    seconds_cap: NonZeroU64,
+    /// Print the table for docs/BENCHMARKS.md.
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+}
+
 /// Does it.
 pub(crate) fn run(command: &BenchCommand, global: &Global, out: &Out) -> Result<u8, CliError> {
     match command {
         BenchCommand::Jail(args) => jail(args, global, out),
+        BenchCommand::Queue(args) => queue(args, global, out),
         BenchCommand::Spin { blocks } => {
             let time = bench::spin(*blocks)?;
             out.bytes(format!("{}\n", time.as_nanos()).as_bytes())?;
@@ -47,10 +74,32 @@ pub(crate) fn run(command: &BenchCommand, global: &Global, out: &Out) -> Result<
     }
 }
 
-fn jail(args: &JailArgs, global: &Global, out: &Out) -> Result<u8, CliError> {
-    let own = std::env::current_exe().map_err(|error| {
+fn queue(args: &QueueArgs, global: &Global, out: &Out) -> Result<u8, CliError> {
+    let own = own_program()?;
+    let effort = bench::queue::Effort {
+        jobs: args.jobs.get(),
+        rounds: args.rounds.get(),
+        queued: args.queued.get(),
+        log_mib: args.log.get(),
+        cap: Duration::from_secs(args.seconds_cap.get()),
+    };
+    let report = bench::queue::run(&own, effort, &|what| out.note(&format!("measuring: {what}\n")))?;
+    match (global.json, args.markdown) {
+        (true, _) => out.json(&report),
+        (false, true) => out.text(&report.markdown()),
+        (false, false) => out.text(&report.text()),
+    }?;
+    Ok(0)
+}
+
+fn own_program() -> Result<PathBuf, CliError> {
+    std::env::current_exe().map_err(|error| {
         CliError::bench(format!("cannot find the program dayfly itself: {error}"), "mount /proc")
-    })?;
+    })
+}
+
+fn jail(args: &JailArgs, global: &Global, out: &Out) -> Result<u8, CliError> {
+    let own = own_program()?;
     let effort = Effort { rounds: args.runs.get(), cap: Duration::from_secs(args.seconds_cap.get()) };
     out.note(&format!("measuring, at most {} s\n", args.seconds_cap.saturating_mul(PARTS)))?;
     let report = bench::run(&own, effort)?;

@@ -3,6 +3,8 @@
 use crate::args::{Global, RunArgs};
 use crate::error::CliError;
 use crate::output::Out;
+use crate::service;
+use crate::service::args::{SchedulerArgs, UpArgs};
 
 mod bench;
 mod completions;
@@ -21,6 +23,8 @@ use remote::{artifacts, job, logs, queue, secret, status, submit, token, worker}
 pub(crate) enum Command {
     /// Run one program in a sandbox, here and now.
     Run(Box<RunArgs>),
+    /// Start a scheduler and a worker on this machine, in one process.
+    Up(Box<UpArgs>),
     /// Queue a job at a scheduler, and watch it.
     Submit(submit::SubmitArgs),
     /// Look at jobs: all of them, or one with its steps.
@@ -37,7 +41,9 @@ pub(crate) enum Command {
     Artifacts(artifacts::ArtifactsArgs),
     /// Store secrets that jobs may use.
     Secret(secret::SecretArgs),
-    /// Look at the workers of a scheduler, and let them go.
+    /// Start a scheduler: the queue and its API, which run nothing.
+    Scheduler(SchedulerArgs),
+    /// Start a worker for a scheduler, or look at its workers and let them go.
     Worker(worker::WorkerArgs),
     /// Look at queues, and cap them.
     Queue(queue::QueueArgs),
@@ -65,10 +71,23 @@ pub(crate) enum Command {
     Man(man::ManArgs),
 }
 
+impl Command {
+    /// Whether it runs until it is told to end, and starts its own log.
+    pub(crate) fn is_service(&self) -> bool {
+        match self {
+            Self::Up(_) | Self::Scheduler(_) => true,
+            Self::Worker(args) => args.is_service(),
+            _ => false,
+        }
+    }
+}
+
 /// Does it, and says with which code to exit.
 pub(crate) fn execute(command: &Command, global: &Global, out: &Out) -> Result<u8, CliError> {
     match command {
         Command::Run(args) => run::run(args, global, out),
+        Command::Up(args) => service::up(args, global, out),
+        Command::Scheduler(args) => service::scheduler(args, global, out),
         Command::Submit(args) => submit::run(args, global, out),
         Command::Status(args) => status::run(args, global, out),
         Command::Logs(args) => logs::run(args, global, out),

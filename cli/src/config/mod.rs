@@ -16,6 +16,7 @@ use crate::surroundings::Surroundings;
 
 mod problem;
 mod schema;
+mod service;
 #[cfg(test)]
 mod tests;
 
@@ -224,7 +225,7 @@ fn environment() -> Result<Option<Layer>, CliError> {
 /// Whether a variable begins like a section but has a single underscore after it.
 fn lacks_underscore(name: &str) -> bool {
     let rest = name.strip_prefix(PREFIX).unwrap_or_default();
-    let sections = ["RUN_", "ROOT_", "CGROUP_", "TOOLCHAIN_", "CLIENT_"];
+    let sections = ["RUN_", "ROOT_", "CGROUP_", "TOOLCHAIN_", "CLIENT_", "SCHEDULER_", "WORKER_"];
     !rest.contains("__") && sections.iter().any(|section| rest.starts_with(section))
 }
 

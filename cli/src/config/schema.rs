@@ -7,6 +7,7 @@ use dayfly_sandbox::Network;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 
+use super::service::{SchedulerConfig, WorkerConfig};
 use crate::limits::LimitOverrides;
 use crate::values::{NetworkArg, PolicyRef, policy_ref};
 
@@ -22,6 +23,10 @@ pub(crate) struct Config {
     pub(crate) toolchain: BTreeMap<String, ToolchainConfig>,
     /// Control groups.
     pub(crate) cgroup: CgroupConfig,
+    /// `dayfly up` and `dayfly scheduler`.
+    pub(crate) scheduler: SchedulerConfig,
+    /// `dayfly up` and `dayfly worker`.
+    pub(crate) worker: WorkerConfig,
     /// Calls to a scheduler.
     pub(crate) client: ClientConfig,
 }

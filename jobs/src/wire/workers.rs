@@ -1,6 +1,7 @@
 //! What workers and the scheduler say to each other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -74,7 +75,7 @@ pub struct Leases {
 }
 
 /// The right and the duty to run one job until the deadline, which renewing moves.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Lease {
     /// Which job, which attempt.
     pub id: LeaseId,
@@ -87,6 +88,20 @@ pub struct Lease {
     pub secrets: BTreeMap<SecretName, String>,
     /// How long it is good for from the moment the answer was sent.
     pub lasts_ms: u64,
+}
+
+impl fmt::Debug for Lease {
+    /// Everything but what the secrets say.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secrets: Vec<_> = self.secrets.keys().collect();
+        f.debug_struct("Lease")
+            .field("id", &self.id)
+            .field("tenant", &self.tenant)
+            .field("spec", &self.spec)
+            .field("secrets", &secrets)
+            .field("lasts_ms", &self.lasts_ms)
+            .finish()
+    }
 }
 
 /// A worker is alive and wants to keep these: `POST /v1/leases/renew`.
@@ -124,7 +139,7 @@ pub enum Renewal {
     },
 }
 
-/// Something a worker saw: `POST /v1/leases/{lease}/events`. Sent again, it counts once.
+/// Something a worker saw; `POST /v1/leases/{lease}/events` takes a list of them. Sent again, each counts once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Progress {

@@ -1,6 +1,6 @@
 //! Who runs Dayfly, with which rights, and inside of what.
 
-use nix::unistd::{User, geteuid};
+use nix::unistd::{Group, User, getegid, geteuid, getgroups};
 
 use super::files::HostFiles;
 
@@ -22,6 +22,8 @@ pub struct Caller {
     pub admin: bool,
     /// May give each sandbox a range of user ids that nobody else has.
     pub own_ids: bool,
+    /// Groups this process is in beside its own, by name where they have one. Without root nobody can leave them.
+    pub other_groups: Vec<String>,
     /// A seccomp filter lies on this process already, as in a container.
     pub filtered: bool,
     /// The kind of container this runs in, where it is known.
@@ -49,6 +51,7 @@ impl Caller {
             uid: uid.as_raw(),
             admin: has_capability(&status, CAP_SYS_ADMIN),
             own_ids: may_map && ids_mapped,
+            other_groups: other_groups(),
             filtered: field(&status, "Seccomp").is_some_and(|mode| mode != "0"),
             container: container(files),
             systemd: files.exists("/run/systemd/system"),
@@ -59,6 +62,16 @@ impl Caller {
             id_map_tools: ["newuidmap", "newgidmap"].iter().all(|tool| installed(files, tool)),
         }
     }
+}
+
+fn other_groups() -> Vec<String> {
+    let named = |group: Group| group.name;
+    getgroups()
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|group| *group != getegid())
+        .map(|group| Group::from_gid(group).ok().flatten().map_or_else(|| group.to_string(), named))
+        .collect()
 }
 
 fn installed(files: &HostFiles, tool: &str) -> bool {

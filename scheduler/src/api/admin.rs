@@ -109,6 +109,7 @@ pub(super) async fn remove_token(
     At(name): At<String>,
 ) -> Result<StatusCode, Problem> {
     app.store.remove_token(&name).await?;
+    tracing::info!(name, "a token was revoked");
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -28,8 +28,8 @@ pub(super) struct For {
 
 /// Upload a blob.
 ///
-/// The body is kept if it has the SHA-256 in the address. A blob that is there already is not read: the answer comes
-/// at once. A worker says by `lease` for which job it uploads.
+/// The body is kept if it has the SHA-256 in the address. A blob that the tenant has already is not kept twice; with
+/// `Expect: 100-continue` it need not even be sent. A worker says by `lease` for which job it uploads.
 #[utoipa::path(put, path = "/v1/blobs/{sha256}", tag = "blobs",
     params(("sha256" = String, Path, description = "64 hexadecimal digits"),
         ("lease" = Option<String>, Query, description = "The lease that a worker uploads for")),
@@ -49,6 +49,7 @@ pub(super) async fn put(
         && app.blobs.has(digest, blob.size).await
     {
         app.store.add_blob(&tenant, digest, blob.size, app.clock.now()).await?;
+        skip(&app, request).await?;
         return Ok(Answer(StatusCode::OK, blob));
     }
     let size = receive(&app, &tenant, digest, request.into_body()).await?;
@@ -76,7 +77,25 @@ async fn owner(app: &App, caller: &Caller, lease: Option<LeaseId>) -> Result<Ten
     Ok(job.summary.tenant)
 }
 
+/// Reads what is not needed, unless the sender waits to hear whether it is: it would find the connection closed in
+/// the middle of its sending and might never read the answer.
+async fn skip(app: &App, request: Request) -> Result<(), Problem> {
+    if request.headers().contains_key(header::EXPECT) {
+        return Ok(());
+    }
+    let (mut body, mut left) = (request.into_body(), app.config.http.blob_bytes);
+    while let Some(bytes) = piece(&mut body).await? {
+        left = left.checked_sub(size(&bytes)).ok_or_else(|| too_large(app.config.http.blob_bytes))?;
+    }
+    Ok(())
+}
+
+fn size(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
+
 async fn receive(app: &App, tenant: &TenantName, digest: Digest, mut body: Body) -> Result<Bytes, Problem> {
+    app.store.room().await?;
     let most = app.config.http.blob_bytes;
     let mut upload = app.blobs.upload(most).await.map_err(Problem::internal)?;
     while let Some(bytes) = piece(&mut body).await? {

@@ -29,7 +29,7 @@ impl FromRequestParts<App> for Caller {
             Problem::new(Kind::Unauthorized, detail)
         };
         let header = parts.headers.get(AUTHORIZATION).ok_or_else(|| refuse("the call brings no token"))?;
-        let token = header.to_str().ok().and_then(|text| text.strip_prefix("Bearer ")).and_then(Token::parse);
+        let token = header.to_str().ok().and_then(bearer);
         let hash = token.ok_or_else(|| refuse("the header Authorization holds no token of Dayfly"))?.hash();
         app.rates.peek(&hash, now).map_err(too_many)?;
         let who = app.who(&hash).await?.ok_or_else(|| refuse("the token is not known, or has ended"))?;
@@ -39,6 +39,12 @@ impl FromRequestParts<App> for Caller {
         }
         Ok(Self { who })
     }
+}
+
+/// The token of `Bearer TOKEN`; how the first word is written does not matter.
+fn bearer(text: &str) -> Option<Token> {
+    let (scheme, token) = text.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| Token::parse(token.trim()))?
 }
 
 fn too_many(wait: Duration) -> Problem {

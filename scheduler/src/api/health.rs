@@ -1,5 +1,7 @@
 //! Whether the scheduler lives and what it counts, for machines that watch it.
 
+use std::net::IpAddr;
+
 use axum::extract::{FromRequestParts, State};
 use axum::http::header;
 use axum::http::request::Parts;
@@ -39,11 +41,24 @@ impl FromRequestParts<App> for Watchman {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        if !Peer::of(&parts.extensions).is_loopback() {
+        if !(Peer::of(&parts.extensions).is_loopback() && is_local(host(parts))) {
             Caller::from_request_parts(parts, app).await?.needs(Permission::Admin)?;
         }
         Ok(Self)
     }
+}
+
+fn host(parts: &Parts) -> &str {
+    parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
+}
+
+/// Whether a call was meant for this machine. A page in a browser can have its own name lead here, and would then
+/// call from this machine too, but under that name.
+fn is_local(host: &str) -> bool {
+    let name =
+        host.rsplit_once(':').map_or(host, |(name, port)| if port.ends_with(']') { host } else { name });
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name == "localhost" || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Metrics for Prometheus. From this machine without a token, else with one that permits `admin`.
@@ -62,4 +77,26 @@ pub(super) async fn metrics(_: Watchman, State(app): State<App>) -> Result<Respo
     }
     let text = app.metrics.text(&census, &workers, now).map_err(Problem::internal)?;
     Ok(([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], text).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_this_machine_are_local() {
+        for host in ["localhost", "localhost:80", "127.0.0.1:8080", "127.0.0.2", "[::1]:80", "[::1]"] {
+            assert!(is_local(host), "{host}");
+        }
+        for host in [
+            "",
+            "example.org:8080",
+            "localhost.example.org",
+            "10.0.0.1:80",
+            "[fe80::1]:80",
+            "127.0.0.1.nip.io",
+        ] {
+            assert!(!is_local(host), "{host}");
+        }
+    }
 }

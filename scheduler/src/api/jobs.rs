@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use dayfly_jobs::wire::{Explanation, JobDetail, JobEvent, JobSummary, Page, TokenInfo};
 use dayfly_jobs::{JobId, QueueName, State as JobState};
@@ -21,7 +21,7 @@ use crate::store::JobFilter;
 const PAGE: u32 = 100;
 const MOST_PAGE: u32 = 500;
 /// Events that `explain` looks at.
-const STORY: u32 = 500;
+const STORY: usize = 5000;
 
 /// Which jobs to list.
 #[derive(Debug, Default, Deserialize)]
@@ -117,9 +117,22 @@ pub(super) async fn explain(
     At(id): At<JobId>,
 ) -> Answered<Explanation> {
     let job = find(&app, &token, id).await?;
-    let events = app.store.events(id, 0, STORY).await?;
+    let events = story(&app, id).await?;
     let waiting = if job.summary.state == JobState::Queued { app.waiting(id).await? } else { None };
     ok(tell(&job, &events, waiting))
+}
+
+async fn story(app: &App, id: JobId) -> Result<Vec<JobEvent>, Problem> {
+    let mut story: Vec<JobEvent> = Vec::new();
+    while story.len() < STORY {
+        let after = story.last().map_or(0, |event| event.seq);
+        let page = app.store.events(id, after, MOST_PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
+        story.extend(page);
+    }
+    Ok(story)
 }
 
 /// From where events are wanted.
@@ -142,7 +155,8 @@ pub(super) struct After {
         ("follow" = Option<bool>, Query, description = "Whether to go on until the end"),
         ("Last-Event-ID" = Option<u64>, Header, description = "Resume after this one")),
     responses((status = 200, description = "One page, or a stream", content(
-        (ref("#/components/schemas/PageOfEvents") = "application/json"), (String = "text/event-stream")))))]
+        (ref("#/components/schemas/PageOfEvents") = "application/json"), (String = "text/event-stream"))),
+        (status = 204, description = "To a follower: the job has ended, and nothing follows")))]
 pub(super) async fn events(
     MayRead(token): MayRead,
     State(app): State<App>,
@@ -150,9 +164,13 @@ pub(super) async fn events(
     Asked(after): Asked<After>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    find(&app, &token, id).await?;
+    let job = find(&app, &token, id).await?;
     if after.follow || stream::is_wanted(&headers) {
         let last = stream::last_id(&headers)?.unwrap_or(after.after);
+        if job.summary.state.is_end() && app.store.events(id, last, 1).await?.is_empty() {
+            // Nothing will ever follow: a browser that gets this does not come again.
+            return Ok(StatusCode::NO_CONTENT.into_response());
+        }
         return Ok(stream::events(app, id, last).into_response());
     }
     let most = page(after.limit)?;

@@ -126,7 +126,8 @@ impl Source for Log {
                 Err(error) => return failed(error),
             };
             let before = self.attempt.replace(part.attempt);
-            if part.length < self.offset || before.is_some_and(|before| before != part.attempt) {
+            let other = before.is_some_and(|before| before != part.attempt);
+            if self.offset > 0 && (other || self.offset > part.length) {
                 // Another attempt began, and its log with it.
                 self.offset = 0;
                 return framed("restart", 0, &LogEvent::default()).map_or_else(|step| step, Step::Item);

@@ -1,6 +1,8 @@
 //! What the scheduler counts. Names and meanings are part of the API; labels never hold what a caller chose freely,
 //! except the names of queues and tenants, which administrators make.
 
+use std::sync::{Mutex, PoisonError};
+
 use dayfly_jobs::{State, Timestamp};
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
@@ -19,6 +21,7 @@ const WAITS: &[f64] =
 /// Every metric.
 pub(crate) struct Metrics {
     registry: Registry,
+    others: Mutex<Vec<Registry>>,
     pub(crate) submitted: IntCounter,
     pub(crate) lost: IntCounter,
     pub(crate) refused: IntCounter,
@@ -70,7 +73,13 @@ impl Metrics {
             running: gauges(&registry, "jobs_running", "Jobs that are leased or run", lane)?,
             workers: gauges(&registry, "workers", "Workers", &["standing"])?,
             registry,
+            others: Mutex::default(),
         })
+    }
+
+    /// Shows the metrics of something else in this process as well.
+    pub(crate) fn add(&self, registry: Registry) {
+        self.others.lock().unwrap_or_else(PoisonError::into_inner).push(registry);
     }
 
     /// A job was leased after so many milliseconds.
@@ -116,7 +125,10 @@ impl Metrics {
             self.workers.with_label_values(&[standing]).set(whole(count));
         }
         let mut text = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        let others = self.others.lock().unwrap_or_else(PoisonError::into_inner);
+        for registry in std::iter::once(&self.registry).chain(others.iter()) {
+            TextEncoder::new().encode(&registry.gather(), &mut text)?;
+        }
         Ok(text)
     }
 }

@@ -9,8 +9,8 @@ mod payload;
 mod sender;
 mod signature;
 
-pub use address::Network;
 pub(crate) use address::Rules;
+pub use address::{BadNetwork, Network};
 pub(crate) use backoff::SCHEDULE_MS;
 pub(crate) use sender::Sender;
 pub(crate) use signature::Key;

@@ -138,12 +138,14 @@ impl Service {
     pub(crate) async fn register(&self, registration: &Registration) -> Result<Token, Problem> {
         let token = Token::generate().map_err(Problem::internal)?;
         self.store.register(registration, &token.hash(), self.clock.now()).await?;
+        tracing::info!(worker = %registration.name, version = registration.version, "a worker joined");
         self.worker_changed(&registration.name);
         Ok(token)
     }
 
     pub(crate) async fn drain(&self, name: &WorkerName, drain: bool) -> Result<(), Problem> {
         self.store.drain(name, drain).await?;
+        tracing::info!(worker = %name, drain, "a worker was told whether to drain");
         self.worker_changed(name);
         Ok(())
     }
@@ -151,6 +153,7 @@ impl Service {
     pub(crate) async fn remove_worker(&self, name: &WorkerName) -> Result<(), Problem> {
         let info = self.store.worker(name, self.clock.now()).await?;
         self.store.remove_worker(name, self.clock.now()).await?;
+        tracing::info!(worker = %name, "a worker was removed");
         self.worker_changed(name);
         for lease in info.into_iter().flat_map(|info| info.leases) {
             self.requeued(lease.job).await;
@@ -176,6 +179,7 @@ impl Service {
             expires_ms: request.lasts_ms.map(|lasts| now.plus_millis(lasts)),
         };
         self.store.add_token(NewToken { hash: token.hash(), info: info.clone() }, now).await?;
+        tracing::info!(name = info.name, tenant = %info.tenant, permits = ?info.permits, "a token was made");
         Ok(TokenCreated { token: token.reveal().to_owned(), info })
     }
 }

@@ -129,6 +129,10 @@ pub trait Store: Tokens + Tenants + Secrets + Blobs + Reports + Send + Sync + De
     /// Forgets a worker; its leases are lost.
     async fn remove_worker(&self, worker: &WorkerName, now: Timestamp) -> Result<(), StoreError>;
 
+    /// Whether there is room on the disk for more: [`StoreError::Full`] when there is not. To be asked before a file is
+    /// written that the store does not write itself.
+    async fn room(&self) -> Result<(), StoreError>;
+
     /// Numbers for metrics and pages.
     async fn census(&self, now: Timestamp) -> Result<Census, StoreError>;
 

@@ -32,6 +32,21 @@ pub enum Scope {
     Tenant(TenantName),
 }
 
+impl Scope {
+    /// The tenant it is limited to.
+    pub const fn tenant(&self) -> Option<&TenantName> {
+        match self {
+            Self::All => None,
+            Self::Tenant(tenant) => Some(tenant),
+        }
+    }
+
+    /// Whether what belongs to this tenant is in it.
+    pub fn covers(&self, tenant: &TenantName) -> bool {
+        self.tenant().is_none_or(|only| only == tenant)
+    }
+}
+
 /// Which jobs to list.
 #[derive(Debug, Clone, Default)]
 pub struct JobFilter {

@@ -268,12 +268,19 @@ async fn complete(
     Json(Completed { state: dayfly_jobs::State::Finished, repeated }).into_response()
 }
 
-async fn blob(State(fake): State<Fake>, method: Method, Path(digest): Path<Digest>, body: Body) -> Response {
+async fn blob(
+    State(fake): State<Fake>,
+    method: Method,
+    Path(digest): Path<Digest>,
+    Query(query): Query<BTreeMap<String, LeaseId>>,
+    body: Body,
+) -> Response {
     if let Err(refused) = fake.gate().await {
         return refused;
     }
     let mut words = fake.words();
     if method == Method::PUT {
+        assert!(query.contains_key("lease"), "whose is it?");
         assert_eq!(Digest(sha2::Sha256::digest(&body).into()), digest);
         words.blobs.insert(digest, body.to_vec());
         words.blob_writes += 1;

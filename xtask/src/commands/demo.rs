@@ -1,11 +1,12 @@
 //! `cargo xtask demo`: the main job on real examples. Compiles C++ in a jail, judges a submission, and stops
-//! programs that do what they must not. Fails when anything ends otherwise than it has to.
+//! programs that do what they must not; then does the same as a service, with pipelines. Fails when anything ends
+//! otherwise than it has to.
 
 use std::path::PathBuf;
 
 use crate::args::Args;
 use crate::commands::Command;
-use crate::demo::{CASES, Case, Cell, Report, compile_limits, table};
+use crate::demo::{CASES, Case, Cell, Report, compile_limits, pipelines, table};
 use crate::error::Error;
 use crate::out::{self, Style};
 use crate::packages;
@@ -43,6 +44,7 @@ fn run(repo: &Repo, mut args: Args) -> Result<(), Error> {
     }
     out::title("What happened");
     out::plain(&table(&["what", "end", "exit code", "CPU time", "wall time", "peak memory"], &rows));
+    surprises.extend(pipelines(repo, &stage.dayfly)?);
     conclude(surprises)
 }
 

@@ -19,7 +19,7 @@ pub(crate) const COMMAND: Command = Command {
     about: "every tier of tests that this host can run",
     options: &[
         ("--no-install", "do not install missing packages"),
-        ("--full", "the proving ground too"),
+        ("--full", "the proving ground too; CI=true means this"),
         ("-- FILTER…", "only the tests whose name contains FILTER; no doctests, no proving ground"),
     ],
     run,
@@ -31,7 +31,7 @@ const HOST_TESTS: &str = "dayfly-tests";
 fn run(repo: &Repo, mut args: Args) -> Result<(), Error> {
     let start = Instant::now();
     let install = !args.flag("--no-install");
-    let full = args.flag("--full");
+    let full = args.flag("--full") || is_ci();
     let filters = args.passed_on()?;
     if install {
         packages::install(packages::TEST)?;
@@ -62,6 +62,11 @@ fn run(repo: &Repo, mut args: Args) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether this is the machine that decides what is merged.
+fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| value == "true")
+}
+
 /// What all test processes of one run share.
 struct Session<'a> {
     repo: &'a Repo,
@@ -74,7 +79,7 @@ struct Session<'a> {
 impl<'a> Session<'a> {
     fn prepare(repo: &'a Repo) -> Result<Self, Error> {
         let target = repo.target()?;
-        let ci = std::env::var_os("CI").is_some_and(|value| value == "true");
+        let ci = is_ci();
         let session = Self { repo, target, ci, strict: ci && packages::is_root()? };
         let log = session.skip_log();
         std::fs::create_dir_all(&session.target).map_err(|source| Error::file(&session.target, source))?;

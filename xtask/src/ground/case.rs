@@ -15,6 +15,8 @@ pub(crate) enum Expected {
     Test,
     /// This exit code, and each of these in the output.
     Exit { code: u8, says: &'static [&'static str] },
+    /// It goes wrong as a test could, and a test's verdict would be a failure that has these words.
+    Noticed { words: &'static str },
     /// Exactly this output, after [`crate::ground::doctor::comparable`].
     Doctor { snapshot: String },
 }
@@ -55,17 +57,31 @@ impl Case {
 
     /// The verdict on an answer. What is left behind is a failure whatever the program said of itself.
     pub(crate) fn judge(&self, answer: &Answer) -> Verdict {
+        let left = self.outlived(answer);
+        if let Expected::Noticed { words } = self.expected {
+            return judge_noticed(&left.unwrap_or_else(|| judge_test(answer, self.request.user)), words);
+        }
+        left.unwrap_or_else(|| self.judge_end(answer))
+    }
+
+    /// A failure if it ran too long or left something.
+    fn outlived(&self, answer: &Answer) -> Option<Verdict> {
         if answer.timed_out(self.request.limit) {
-            return Verdict::Failed(format!("killed after {} s", self.request.limit.as_secs()));
+            return Some(Verdict::Failed(format!("killed after {} s", self.request.limit.as_secs())));
         }
         if answer.processes_left > 0 {
-            return Verdict::Failed(format!("left {} process(es) behind", answer.processes_left));
+            return Some(Verdict::Failed(format!("left {} process(es) behind", answer.processes_left)));
         }
         if !answer.groups_left.is_empty() {
-            return Verdict::Failed(format!("left control groups behind: {}", answer.groups_left.join(" ")));
+            let groups = answer.groups_left.join(" ");
+            return Some(Verdict::Failed(format!("left control groups behind: {groups}")));
         }
+        None
+    }
+
+    fn judge_end(&self, answer: &Answer) -> Verdict {
         match &self.expected {
-            Expected::Test => judge_test(answer, self.request.user),
+            Expected::Test | Expected::Noticed { .. } => judge_test(answer, self.request.user),
             Expected::Exit { code, says } => judge_exit(answer, *code, says),
             Expected::Doctor { snapshot } => judge_doctor(answer, snapshot),
         }
@@ -82,6 +98,14 @@ fn judge_test(answer: &Answer, user: User) -> Verdict {
         Some(reason) => {
             Verdict::Failed(format!("skipped, and nothing may skip for this reason in here: {reason}"))
         }
+    }
+}
+
+fn judge_noticed(verdict: &Verdict, words: &str) -> Verdict {
+    match verdict {
+        Verdict::Failed(reason) if reason.contains(words) => Verdict::Passed,
+        Verdict::Failed(reason) => Verdict::Failed(format!("failed for another reason: {reason}")),
+        Verdict::Passed | Verdict::Skipped(_) => Verdict::Failed("went wrong and nobody noticed".to_owned()),
     }
 }
 
@@ -164,6 +188,14 @@ mod tests {
         assert!(failed(&case.judge(&left), "job-1"));
         left.processes_left = 1;
         assert!(failed(&case.judge(&left), "1 process(es)"));
+    }
+
+    #[test]
+    fn what_goes_wrong_on_purpose_must_be_noticed_for_what_it_is() {
+        let case = case(Expected::Noticed { words: "exit code 101" });
+        assert_eq!(case.judge(&answer(101, GOOD)), Verdict::Passed);
+        assert!(failed(&case.judge(&answer(0, GOOD)), "nobody noticed"));
+        assert!(failed(&case.judge(&answer(137, GOOD)), "another reason: killed"));
     }
 
     #[test]

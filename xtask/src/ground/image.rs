@@ -152,6 +152,7 @@ impl<'a> Builder<'a> {
         }
         stage.write("ground/workspace", &self.repo.root().display().to_string())?;
         stage.link("../bin/busybox", "usr/sbin/modprobe")?;
+        stage.link(&self.ground.join("enter").display().to_string(), "ground/enter")?;
         let dayfly = self.repo.path("target/release/dayfly");
         stage.link(&dayfly.display().to_string(), "usr/local/bin/dayfly")
     }

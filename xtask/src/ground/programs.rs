@@ -25,6 +25,8 @@ pub(crate) struct TestProgram {
 pub(crate) struct Programs {
     pub(crate) dayfly: PathBuf,
     pub(crate) kvm_check: PathBuf,
+    /// Starts whatever is run in there.
+    pub(crate) enter: PathBuf,
     /// The folder of compiled payloads.
     pub(crate) payloads: PathBuf,
     pub(crate) tests: Vec<TestProgram>,
@@ -39,14 +41,8 @@ impl Programs {
             .dir(repo.root())
             .run()?;
         let dayfly = repo.target()?.join("release/dayfly");
-        let kvm_check = ground.join("kvm-check");
-        let source = repo.path("tests/ground/kvm-check.c");
-        Run::new("gcc")
-            .args(["-Wall", "-Werror", "-O1", "-static", "-o"])
-            .arg(&kvm_check)
-            .arg(source)
-            .stdout()?;
-        Ok(Self { dayfly, kvm_check, payloads: payloads(repo, ground)?, tests: tests(repo)? })
+        let (kvm_check, enter) = (helper(repo, ground, "kvm-check")?, helper(repo, ground, "enter")?);
+        Ok(Self { dayfly, kvm_check, enter, payloads: payloads(repo, ground)?, tests: tests(repo)? })
     }
 
     /// The files to take along.
@@ -55,9 +51,17 @@ impl Programs {
         let payloads = std::fs::read_dir(&self.payloads).map_err(failed)?;
         let payloads: Result<Vec<_>, _> = payloads.map(|entry| entry.map(|entry| entry.path())).collect();
         let tests = self.tests.iter().map(|test| test.executable.clone());
-        let own = [self.dayfly.clone(), self.kvm_check.clone()];
+        let own = [self.dayfly.clone(), self.kvm_check.clone(), self.enter.clone()];
         Ok(tests.chain(own).chain(payloads.map_err(failed)?).collect())
     }
+}
+
+/// Compiles one of the C programs below `tests/ground`.
+fn helper(repo: &Repo, ground: &Path, name: &str) -> Result<PathBuf, Error> {
+    let program = ground.join(name);
+    let source = repo.path(&format!("tests/ground/{name}.c"));
+    Run::new("gcc").args(["-Wall", "-Werror", "-O1", "-static", "-o"]).arg(&program).arg(source).stdout()?;
+    Ok(program)
 }
 
 /// Has the integration tests compile their hostile programs below `ground`.

@@ -1,4 +1,4 @@
-//! `dayfly worker list|drain|remove`: the workers that a scheduler knows.
+//! `dayfly worker list|drain|remove`: the workers that a scheduler knows. `dayfly worker` alone is one.
 
 use dayfly_jobs::WorkerName;
 use dayfly_jobs::wire::{Page, WorkerInfo};
@@ -12,20 +12,36 @@ use crate::error::CliError;
 use crate::output::Out;
 use crate::output::moment::moment;
 use crate::output::table::{render, size};
+use crate::service;
+use crate::service::args::{LogArgs, WorkerPart};
 
-/// Workers of the scheduler.
+/// A worker, or the workers of a scheduler.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  dayfly worker list\n  dayfly worker drain lab-pc-7      # it ends when its jobs have\n  \
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:\n  dayfly worker --server https://dayfly.example.org --token-file join-token --slots 4\n  dayfly worker list\n  dayfly worker drain lab-pc-7      # it ends when its jobs have\n  \
     dayfly worker remove lab-pc-7     # forget one that is gone"
 )]
 pub(crate) struct WorkerArgs {
-    /// What to do.
+    /// What to do about workers; without it, be one.
     #[command(subcommand)]
-    command: WorkerCommand,
+    command: Option<WorkerCommand>,
+    /// What this worker is like.
+    #[command(flatten)]
+    worker: WorkerPart,
+    /// How it talks.
+    #[command(flatten)]
+    log: LogArgs,
     /// Where the scheduler is.
     #[command(flatten)]
     server: ServerArgs,
+}
+
+impl WorkerArgs {
+    /// Whether this is a worker itself.
+    pub(crate) fn is_service(&self) -> bool {
+        self.command.is_none()
+    }
 }
 
 /// What to do about workers.
@@ -55,8 +71,11 @@ struct Drain {
 
 /// Does it.
 pub(crate) fn run(args: &WorkerArgs, global: &Global, out: &Out) -> Result<u8, CliError> {
+    let Some(command) = &args.command else {
+        return service::worker(&args.worker, &args.server, args.log, global, out);
+    };
     let client = connect(&args.server, global)?;
-    match &args.command {
+    match command {
         WorkerCommand::List => {
             let page: Page<WorkerInfo> = block_on(client.get(&["workers"], &[]))?;
             print(&page, |page| table(&page.items), global, out)

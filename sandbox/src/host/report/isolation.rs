@@ -14,6 +14,7 @@ pub(super) fn checks(host: &HostSupport) -> Vec<Check> {
         notification(host),
         landlock(host),
         user_ids(host),
+        groups(host),
         id_mapping(host),
         overlay(host),
     ]);
@@ -121,6 +122,21 @@ fn user_ids(host: &HostSupport) -> Check {
         (false, false) => {
             degraded(id, format!("every sandbox runs as user {}", caller.uid), lost, "run Dayfly as root")
         }
+    }
+}
+
+/// The kernel lets a user without privilege map a group only if nobody inside can leave groups.
+fn groups(host: &HostSupport) -> Check {
+    let (id, caller) = ("isolation.groups", &host.caller);
+    match (caller.own_ids, caller.other_groups.as_slice()) {
+        (true, _) => ok(id, "a job is in no group of this host"),
+        (false, []) => ok(id, "a job is in no group but its user's own"),
+        (false, others) => degraded(
+            id,
+            format!("every job is in the groups {}", others.join(", ")),
+            "what these groups may do with the files that a job is shown, the job may do as well",
+            "run Dayfly as root, or as a user who is in no other groups",
+        ),
     }
 }
 

@@ -37,6 +37,7 @@ async fn a_log_is_followed_to_its_end_and_resumed_in_the_middle() {
     let (stream, ()) = tokio::join!(read, write);
     assert_eq!(text(&stream), "one\ntwo €\nthree\n");
     assert_eq!(data(&stream, "end")[0]["offset"], 18);
+    assert_eq!(data(&stream, "restart"), [json!(null); 0]);
     assert!(stream.contains("id: 4\n"), "{stream}");
 
     let rest = follow().header("last-event-id", "4").send().await.unwrap().text().await.unwrap();
@@ -63,6 +64,26 @@ async fn a_character_cut_in_two_pieces_of_log_arrives_whole() {
 }
 
 #[tokio::test]
+async fn a_follower_hears_that_another_attempt_began() {
+    let server = Server::start().await;
+    let id = server.submit(&job("a")).await;
+    let worker = server.worker("w1").await;
+    let first = worker.lease().await.id;
+    let _: Value = json_of(worker.log(first, 0, "first, and longer\n"), StatusCode::OK).await;
+    let call = server.call(Method::GET, &format!("/v1/jobs/{id}/logs?follow=true"));
+    let work = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let _: Value = json_of(worker.complete(first, &Completion::HandedBack), StatusCode::OK).await;
+        let second = worker.lease().await.id;
+        let _: Value = json_of(worker.log(second, 0, "second\n"), StatusCode::OK).await;
+        let _: Value = json_of(worker.complete(second, &passed(b"second\n")), StatusCode::OK).await;
+    };
+    let (stream, ()) = tokio::join!(async { call.send().await.unwrap().text().await.unwrap() }, work);
+    assert_eq!(data(&stream, "restart").len(), 1, "{stream}");
+    assert_eq!(text(&stream), "first, and longer\nsecond\n");
+}
+
+#[tokio::test]
 async fn events_are_followed_and_resumed_by_their_number() {
     let server = Server::start().await;
     let id = server.submit(&job("a")).await;
@@ -79,6 +100,8 @@ async fn events_are_followed_and_resumed_by_their_number() {
     assert_eq!(names.last(), Some(&json!("ended")));
     let rest = follow().header("last-event-id", "1").send().await.unwrap().text().await.unwrap();
     assert_eq!(data(&rest, "event").len(), names.len() - 1);
+    let last = follow().header("last-event-id", names.len().to_string()).send().await.unwrap();
+    assert_eq!(last.status(), StatusCode::NO_CONTENT);
     let page: Value = server.get(&format!("{path}?limit=1&after=1")).await;
     assert_eq!((page["items"][0]["seq"].clone(), page["next"].clone()), (json!(2), json!("2")));
 }

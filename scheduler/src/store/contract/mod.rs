@@ -6,7 +6,7 @@ pub(super) mod leases;
 pub(super) mod logs;
 pub(super) mod model;
 pub(super) mod queue;
-mod samples;
+pub(super) mod samples;
 
 use async_trait::async_trait;
 
@@ -26,6 +26,9 @@ pub(super) trait Place: Send + Sync {
 
     /// Closes it, so that it can be opened again.
     async fn close(&self, store: Self::Store);
+
+    /// Lets it be as if its process had been killed now: what is opened next has what is on the disk at this moment.
+    async fn crash(&self, store: Self::Store);
 }
 
 macro_rules! each {

@@ -172,6 +172,12 @@ pub(crate) async fn listing_goes_newest_first_in_pages(store: &impl Store) {
         only(JobFilter { states: BTreeSet::from([State::Running, State::Leased]), ..filter.clone() }).await,
         0
     );
+    store.cancel(&Scope::All, JobId::new(NOW, 3), NOW).await.unwrap();
+    let states = BTreeSet::from([State::Queued, State::Cancelled, State::Finished]);
+    let mixed = store.jobs(&Scope::All, &JobFilter { states, most: 6, ..filter.clone() }).await.unwrap();
+    let ids: Vec<JobId> = mixed.items.iter().map(|job| job.id).collect();
+    assert_eq!(ids, [100, 6, 5, 4, 3, 2].map(|n| JobId::new(NOW, n)));
+    assert_eq!(mixed.next, Some(ids[5].to_string()));
     assert_eq!(only(JobFilter { queue: Some("slow".parse().unwrap()), ..filter }).await, 0);
 }
 

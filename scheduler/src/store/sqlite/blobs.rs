@@ -18,6 +18,7 @@ pub(super) struct AddBlob {
 
 impl Change for AddBlob {
     type Answer = ();
+    const ADDS: bool = true;
 
     async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
         let digest = self.digest.to_string();

@@ -71,16 +71,16 @@ impl Collect {
 
     /// Ended jobs that are too old, or the oldest of them while too much is kept.
     async fn old_jobs(&self, db: &mut SqliteConnection) -> Result<Vec<(String, u64)>, StoreError> {
+        let old = self.before(self.retention.jobs_ms);
         let mut over = totals::all(db).await?.saturating_sub(self.retention.bytes);
         let rows = sqlx::query(
             "SELECT id, ended_ms < ?1 AS old, kept_bytes, kept_bytes + (SELECT coalesce(sum(size), 0) FROM blob_uses \
-             JOIN blobs USING (digest) WHERE job = id AND uses = 1) AS freed FROM jobs WHERE ended_ms IS NOT NULL \
-             AND (ended_ms < ?1 OR ?3) AND NOT EXISTS \
+             JOIN blobs USING (digest) WHERE job = id AND uses = 1) AS freed FROM jobs WHERE ended_ms < ?3 AND NOT EXISTS \
              (SELECT 1 FROM deliveries WHERE job = id AND deliveries.state = 'pending') ORDER BY ended_ms LIMIT ?2",
         )
-        .bind(self.before(self.retention.jobs_ms))
+        .bind(old)
         .bind(AT_ONCE)
-        .bind(over > 0)
+        .bind(if over > 0 { i64::MAX } else { old })
         .fetch_all(db)
         .await?;
         let mut jobs = Vec::new();

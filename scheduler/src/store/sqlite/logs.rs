@@ -8,8 +8,9 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use super::files::LogFiles;
 use super::job::Job;
 use super::leases::{holds, refusal};
+use super::reserve::Room;
 use super::rows::{Columns, int};
-use super::writer::Change;
+use super::writer::{Change, Writer};
 use crate::store::{LogPart, StoreError};
 
 /// Pieces up to this size are kept in the database.
@@ -37,6 +38,7 @@ pub(super) struct Append {
 
 impl Change for Append {
     type Answer = LogPosition;
+    const ADDS: bool = true;
 
     async fn apply(&self, db: &mut SqliteConnection) -> Result<Self::Answer, StoreError> {
         let mut job = Job::get(db, self.lease.job).await?;
@@ -59,6 +61,7 @@ impl Change for Append {
 
 /// Makes the bytes durable that are too many for a row, if this worker may append them.
 pub(super) async fn stage(
+    writer: &Writer,
     readers: &SqlitePool,
     files: &LogFiles,
     (worker, lease): (&WorkerName, LeaseId),
@@ -68,6 +71,7 @@ pub(super) async fn stage(
     if bytes.len() <= SMALL {
         return Ok(Piece { offset, length, bytes: Some(bytes.to_vec()) });
     }
+    writer.make(Room).await?;
     let mut db = readers.acquire().await?;
     let job = Job::get(&mut db, lease.job).await?;
     drop(db);

@@ -17,6 +17,7 @@ mod open;
 mod others;
 mod queue;
 mod reports;
+mod reserve;
 mod rows;
 mod secrets;
 mod submit;
@@ -32,6 +33,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{Sqlite, SqlitePool};
 
 use self::files::LogFiles;
+use self::reserve::Reserve;
 use self::writer::Writer;
 use super::StoreError;
 
@@ -52,7 +54,7 @@ impl SqliteStore {
         let lock = open::lock(folder)?;
         let logs = LogFiles::open(folder.join("logs"))?;
         let file = folder.join("dayfly.db");
-        let writer = Writer::start(open::writer(&file).await?, lock);
+        let writer = Writer::start(open::writer(&file).await?, Reserve::open(folder), lock);
         Ok(Self { writer, readers: open::readers(&file).await?, logs })
     }
 

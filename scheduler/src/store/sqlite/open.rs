@@ -40,7 +40,7 @@ pub(super) async fn writer(file: &Path) -> Result<SqliteConnection, StoreError> 
         .create_if_missing(true)
         .pragma("cache_size", "-8192")
         // Fewer checkpoints while much is submitted; the file shrinks again afterwards.
-        .pragma("wal_autocheckpoint", "4000")
+        .pragma("wal_autocheckpoint", "2000")
         .pragma("journal_size_limit", "67108864")
         .connect()
         .await?;

@@ -11,7 +11,7 @@ use dayfly_jobs::{JobId, LeaseId, Timestamp, WorkerName};
 
 use super::SqliteStore;
 use super::logs::Piece;
-use super::{claim, collect, ends, explain, leases, listing, logs, submit, workers};
+use super::{claim, collect, ends, explain, leases, listing, logs, reserve, submit, workers};
 use crate::store::{
     Census, Claim, Claimed, Collected, JobFilter, LogPart, NewJob, Retention, Scope, Store, StoreError,
     Ticked, Waiting,
@@ -87,7 +87,7 @@ impl Store for SqliteStore {
         bytes: &[u8],
         _now: Timestamp,
     ) -> Result<LogPosition, StoreError> {
-        let piece = logs::stage(&self.readers, &self.logs, (worker, lease), (offset, bytes)).await?;
+        let piece = self.stage(worker, lease, offset, bytes).await?;
         self.writer.make(logs::Append { worker: worker.clone(), lease, piece }).await
     }
 
@@ -133,6 +133,10 @@ impl Store for SqliteStore {
         self.writer.make(workers::Remove { worker: worker.clone(), now }).await
     }
 
+    async fn room(&self) -> Result<(), StoreError> {
+        self.writer.make(reserve::Room).await
+    }
+
     async fn census(&self, _now: Timestamp) -> Result<Census, StoreError> {
         explain::census(&mut *self.reader().await?).await
     }
@@ -143,6 +147,16 @@ impl Store for SqliteStore {
 }
 
 impl SqliteStore {
+    async fn stage(
+        &self,
+        worker: &WorkerName,
+        lease: LeaseId,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<Piece, StoreError> {
+        logs::stage(&self.writer, &self.readers, &self.logs, (worker, lease), (offset, bytes)).await
+    }
+
     /// The log that came with a completion, ready to be noted. When the lease was lost there is nothing to note; the
     /// completion is refused, or answered again, by the change itself.
     async fn rest(
@@ -154,7 +168,7 @@ impl SqliteStore {
         let Completion::Finished { rest, .. } = completion else { return Ok(None) };
         let Some(chunk) = &rest.log else { return Ok(None) };
         let bytes = STANDARD.decode(&chunk.base64).map_err(|_| StoreError::BadLog)?;
-        match logs::stage(&self.readers, &self.logs, (worker, lease), (chunk.offset, &bytes)).await {
+        match self.stage(worker, lease, chunk.offset, &bytes).await {
             Err(StoreError::Refused(_)) => Ok(None),
             staged => staged.map(Some),
         }

@@ -20,6 +20,7 @@ pub(super) struct SetSecret {
 
 impl Change for SetSecret {
     type Answer = ();
+    const ADDS: bool = true;
 
     async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
         tenants::ensure(db, &self.tenant).await?;

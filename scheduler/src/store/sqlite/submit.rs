@@ -51,6 +51,7 @@ pub(super) struct Room {
 
 impl Change for Submit {
     type Answer = Vec<Submitted>;
+    const ADDS: bool = true;
 
     async fn apply(&self, db: &mut SqliteConnection) -> Result<Self::Answer, StoreError> {
         let mut batch = Batch::default();

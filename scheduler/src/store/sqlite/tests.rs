@@ -1,36 +1,68 @@
 //! The contract on SQLite, and what is particular to it: files, locks, full disks, damaged data.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use async_trait::async_trait;
 use tempfile::TempDir;
 
-use super::SqliteStore;
+use super::files::LogFiles;
+use super::reserve::Reserve;
+use super::writer::Writer;
+use super::{SqliteStore, open};
+use crate::store::contract::samples::{NOW, job, registration, take_one};
 use crate::store::contract::{Place, contract};
+use crate::store::{JobFilter, Scope, Store, StoreError};
 
-/// A folder that is removed in the end.
-struct Folder(TempDir);
+/// A folder that is removed in the end. After a crash it is a copy of the one before.
+struct Folder(Mutex<TempDir>);
 
 #[async_trait]
 impl Place for Folder {
     type Store = SqliteStore;
 
     fn new() -> Self {
-        Self(TempDir::new().unwrap())
+        Self(Mutex::new(folder()))
     }
 
     async fn open(&self) -> SqliteStore {
-        SqliteStore::open(self.path()).await.unwrap()
+        SqliteStore::open(&self.path()).await.unwrap()
     }
 
     async fn close(&self, store: SqliteStore) {
         store.close().await;
     }
+
+    async fn crash(&self, store: SqliteStore) {
+        let copy = folder();
+        copy_all(&self.path(), copy.path());
+        store.close().await;
+        *self.0.lock().unwrap() = copy;
+    }
 }
 
 impl Folder {
-    fn path(&self) -> &Path {
-        self.0.path()
+    fn path(&self) -> PathBuf {
+        self.0.lock().unwrap().path().to_owned()
+    }
+}
+
+/// In memory where that is possible: these tests make thousands of commits, and none of them cuts the power.
+fn folder() -> TempDir {
+    TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap()
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (old, new) = (entry.path(), to.join(entry.file_name()));
+        if old.is_dir() {
+            fs::create_dir(&new).unwrap();
+            copy_all(&old, &new);
+        } else if entry.file_name() != "dayfly.db-shm" {
+            // The index of the write-ahead log is memory, not disk.
+            fs::copy(&old, &new).unwrap();
+        }
     }
 }
 
@@ -40,9 +72,88 @@ contract!(Folder);
 async fn a_folder_is_for_one_scheduler() {
     let folder = Folder::new();
     let store = folder.open().await;
-    let second = SqliteStore::open(folder.path()).await.unwrap_err().to_string();
+    let second = SqliteStore::open(&folder.path()).await.unwrap_err().to_string();
     assert!(second.contains("another scheduler"), "{second}");
     folder.close(store).await;
     let store = folder.open().await;
     folder.close(store).await;
+}
+
+/// A store whose database may not grow beyond so many pages.
+async fn small(folder: &Path, pages: u32) -> SqliteStore {
+    let file = folder.join("dayfly.db");
+    let mut db = open::writer(&file).await.unwrap();
+    let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+    sqlx::query(limit).execute(&mut db).await.unwrap();
+    SqliteStore {
+        writer: Writer::start(db, Reserve::open(folder), open::lock(folder).unwrap()),
+        readers: open::readers(&file).await.unwrap(),
+        logs: LogFiles::open(folder.join("logs")).unwrap(),
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_what_is_large_changes_nothing_and_lets_the_rest_go_on() {
+    let folder = Folder::new();
+    let store = small(&folder.path(), 150).await;
+    store.register(&registration("w"), &[1; 32], NOW).await.unwrap();
+    store.submit(vec![job("a", 1)], NOW).await.unwrap();
+    let worker = "w".parse().unwrap();
+    let lease = take_one(&store, &worker, NOW).await;
+
+    let large = (10..1000).map(|n| job("a", n)).collect();
+    let until = NOW.plus_millis(20_000);
+    let leases = [lease];
+    let together = tokio::join!(store.submit(large, NOW), store.renew(&worker, &leases, until, NOW));
+    assert!(matches!(together.0, Err(StoreError::Full)), "{:?}", together.0.map(|jobs| jobs.len()));
+    assert_eq!(together.1.unwrap().len(), 1, "the renewal was not to blame");
+
+    let listed = store.jobs(&Scope::All, &JobFilter { most: 500, ..JobFilter::default() }).await.unwrap();
+    assert_eq!(listed.items.len(), 1);
+    let census = store.census(NOW).await.unwrap();
+    assert_eq!(census.lanes.iter().map(|lane| (lane.queued, lane.running)).collect::<Vec<_>>(), [(0, 1)]);
+    store.close().await;
+
+    let store = folder.open().await;
+    let sound: String = sqlx::query_scalar("PRAGMA integrity_check")
+        .fetch_one(&mut *store.reader().await.unwrap())
+        .await
+        .unwrap();
+    assert_eq!(sound, "ok");
+    assert_eq!(store.tick(until, 10).await.unwrap().lost, [lease]);
+    store.submit((10..1000).map(|n| job("a", n)).collect(), NOW).await.unwrap();
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_writer_that_is_behind_says_that_it_is_busy() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    // Nothing is awaited before all are sent, so the writer cannot make room in between.
+    let ids = 0..3000_u128;
+    let submits = ids.map(|n| store.submit(vec![job("a", n)], NOW));
+    let answers = futures_of(submits).await;
+    let busy = answers.iter().filter(|answer| matches!(answer, Err(StoreError::Busy))).count();
+    let done = answers.iter().filter(|answer| answer.is_ok()).count();
+    assert!(busy > 0 && done > 0 && busy + done == 3000, "{busy} busy, {done} done");
+    assert_eq!(store.census(NOW).await.unwrap().lanes[0].queued, u64::try_from(done).unwrap());
+    store.close().await;
+}
+
+/// Waits for all of them at once.
+async fn futures_of<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut waiting: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
+    std::future::poll_fn(|context| {
+        for (future, answer) in &mut waiting {
+            if answer.is_none()
+                && let std::task::Poll::Ready(ready) = future.as_mut().poll(context)
+            {
+                *answer = Some(ready);
+            }
+        }
+        let all = waiting.iter().all(|(_, answer)| answer.is_some());
+        if all { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    waiting.into_iter().filter_map(|(_, answer)| answer).collect()
 }

@@ -16,6 +16,7 @@ pub(super) struct AddToken {
 
 impl Change for AddToken {
     type Answer = ();
+    const ADDS: bool = true;
 
     async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
         let NewToken { hash, info } = &self.token;

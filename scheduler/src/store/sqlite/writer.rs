@@ -12,10 +12,14 @@ use sqlx::sqlite::SqliteConnection;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::reserve::{self, Reserve};
 use crate::store::StoreError;
 
 /// Changes that may wait for the writer; one more is refused as busy.
 const WAITING: usize = 1024;
+
+/// Bytes in a page of the database.
+const PAGE: i64 = 4096;
 
 /// Changes in one commit.
 const TOGETHER: usize = 256;
@@ -24,6 +28,9 @@ const TOGETHER: usize = 256;
 pub(super) trait Change: Send + Sync + 'static {
     /// What is told when it is committed.
     type Answer: Send;
+
+    /// Whether it only adds to the store, so that it is refused while the disk is full.
+    const ADDS: bool = false;
 
     /// Does it. After an error nothing of it stays.
     fn apply(
@@ -41,9 +48,9 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the task. It keeps `lock` as long as it writes.
-    pub(super) fn start(db: SqliteConnection, lock: File) -> Self {
+    pub(super) fn start(db: SqliteConnection, reserve: Reserve, lock: File) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING);
-        let task = tokio::spawn(write(db, receiver, lock));
+        let task = tokio::spawn(write(Disk { db, reserve }, receiver, lock));
         Self { task: Mutex::new(Some(task)), changes: Mutex::new(Some(sender)) }
     }
 
@@ -76,6 +83,9 @@ fn stopped() -> StoreError {
 /// A change of whatever kind, with who waits for it.
 #[async_trait]
 trait Errand: Send {
+    /// See [`Change::ADDS`].
+    fn adds(&self) -> bool;
+
     /// Does it and keeps the answer. An error means that the whole transaction cannot go on.
     async fn run(&mut self, db: &mut SqliteConnection) -> Result<Ran, StoreError>;
 
@@ -98,6 +108,10 @@ struct Envelope<C: Change> {
 
 #[async_trait]
 impl<C: Change> Errand for Envelope<C> {
+    fn adds(&self) -> bool {
+        C::ADDS
+    }
+
     async fn run(&mut self, db: &mut SqliteConnection) -> Result<Ran, StoreError> {
         match self.change.apply(db).await {
             Err(error @ (StoreError::Full | StoreError::Busy | StoreError::Failed(_))) => Err(error),
@@ -120,30 +134,69 @@ impl<C: Change> Errand for Envelope<C> {
     }
 }
 
-async fn write(mut db: SqliteConnection, mut changes: mpsc::Receiver<Box<dyn Errand>>, lock: File) {
+/// What the task has for itself.
+struct Disk {
+    db: SqliteConnection,
+    reserve: Reserve,
+}
+
+async fn write(mut disk: Disk, mut changes: mpsc::Receiver<Box<dyn Errand>>, lock: File) {
     let mut batch = Vec::new();
     while changes.recv_many(&mut batch, TOGETHER).await > 0 {
-        finish(&mut db, std::mem::take(&mut batch)).await;
+        disk.finish(std::mem::take(&mut batch)).await;
     }
-    if let Err(error) = db.close().await {
+    if let Err(error) = disk.db.close().await {
         tracing::warn!(%error, "the database was not closed cleanly; nothing is lost");
     }
     drop(lock);
 }
 
-async fn finish(db: &mut SqliteConnection, mut batch: Vec<Box<dyn Errand>>) {
-    let whole = commit(db, &mut batch).await;
-    if whole.is_ok() || batch.len() == 1 {
-        for errand in batch {
-            errand.answer(again(&whole));
+impl Disk {
+    async fn finish(&mut self, batch: Vec<Box<dyn Errand>>) {
+        let room = self.has_room().await;
+        let (mut batch, refused): (Vec<_>, Vec<_>) =
+            batch.into_iter().partition(|errand| room || !errand.adds());
+        refused.into_iter().for_each(|errand| errand.answer(Err(StoreError::Full)));
+        let whole = self.commit(&mut batch).await;
+        let full = matches!(whole, Err(StoreError::Full));
+        if whole.is_ok() || batch.len() == 1 && !full {
+            batch.into_iter().for_each(|errand| errand.answer(again(&whole)));
+            return;
         }
-        return;
+        for errand in batch {
+            self.alone(errand).await;
+        }
     }
-    for errand in batch {
+
+    /// Whether the reserve is held, or so much of the database was freed that nothing has to grow.
+    async fn has_room(&mut self) -> bool {
+        if self.reserve.take() {
+            return true;
+        }
+        let free: Result<i64, _> = sqlx::query_scalar("PRAGMA freelist_count").fetch_one(&mut self.db).await;
+        free.is_ok_and(|pages| pages.saturating_mul(PAGE) >= reserve::BYTES)
+    }
+
+    async fn alone(&mut self, errand: Box<dyn Errand>) {
+        if errand.adds() && !self.has_room().await {
+            errand.answer(Err(StoreError::Full));
+            return;
+        }
         let mut alone = [errand];
-        let result = commit(db, &mut alone).await;
+        let result = self.commit(&mut alone).await;
         let [errand] = alone;
         errand.answer(result);
+    }
+
+    async fn commit(&mut self, batch: &mut [Box<dyn Errand>]) -> Result<(), StoreError> {
+        let result = commit(&mut self.db, batch).await;
+        if matches!(result, Err(StoreError::Full)) {
+            self.reserve.give_up();
+            // What is in the write-ahead log moves into the database, so that its room can be used again. Failing
+            // changes nothing.
+            sqlx::query("PRAGMA wal_checkpoint(PASSIVE)").execute(&mut self.db).await.ok();
+        }
+        result
     }
 }
 
@@ -168,13 +221,28 @@ async fn commit(db: &mut SqliteConnection, batch: &mut [Box<dyn Errand>]) -> Res
 
 async fn transaction(db: &mut SqliteConnection, batch: &mut [Box<dyn Errand>]) -> Result<(), StoreError> {
     sqlx::query("BEGIN IMMEDIATE").execute(&mut *db).await?;
-    for errand in batch.iter_mut() {
+    let end = match batch {
+        [alone] => match alone.run(db).await? {
+            Ran::Done => "COMMIT",
+            Ran::Refused => "ROLLBACK",
+        },
+        many => {
+            one_by_one(db, many).await?;
+            "COMMIT"
+        }
+    };
+    sqlx::query(end).execute(db).await?;
+    Ok(())
+}
+
+/// Each so that it can be undone without the others.
+async fn one_by_one(db: &mut SqliteConnection, batch: &mut [Box<dyn Errand>]) -> Result<(), StoreError> {
+    for errand in batch {
         sqlx::query("SAVEPOINT change").execute(&mut *db).await?;
         if errand.run(db).await? == Ran::Refused {
             sqlx::query("ROLLBACK TO change").execute(&mut *db).await?;
         }
         sqlx::query("RELEASE change").execute(&mut *db).await?;
     }
-    sqlx::query("COMMIT").execute(db).await?;
     Ok(())
 }

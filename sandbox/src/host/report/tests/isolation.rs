@@ -111,6 +111,12 @@ fn what_isolation_lacks_is_told() {
         (root(|h| h.caller.own_ids = false), "isolation.user_ids", Missing, "SETUID and SETGID"),
         (user(|_| ()), "isolation.user_ids", Degraded, "run Dayfly as root"),
         (
+            user(|h| h.caller.other_groups = vec!["docker".into()]),
+            "isolation.groups",
+            Degraded,
+            "who is in no other groups",
+        ),
+        (
             root(|h| h.mounts.id_mapped_usr = Some(fails(Step::IdMapping, Errno::EINVAL))),
             "isolation.id_mapped_binds",
             Degraded,
