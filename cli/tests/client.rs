@@ -160,6 +160,30 @@ fn watching_tells_the_story_and_ends_with_the_jobs_code() {
 }
 
 #[test]
+fn a_job_that_waits_is_asked_why() {
+    let paper =
+        Paper::new(|call, before| match call.what.split('?').next().unwrap().rsplit('/').next().unwrap() {
+            // Nothing happens until the answer came.
+            "events" if before < 8 => events(&[]),
+            "events" => events(&[("event", 1, &event(1, r#""event":"ended","state":"cancelled""#))]),
+            "logs" => events(&[("end", 0, r#"{"offset":0}"#)]),
+            "explain" => json(&format!(
+                r#"{{"id":"{JOB}","state":"queued","summary":"no worker has gpu","story":[]}}"#
+            )),
+            _ if before == 0 => detail("queued", ""),
+            _ => detail("cancelled", ""),
+        });
+    let output = dayfly(&paper, folder(&[]).path(), &["status", JOB, "--watch"]);
+    let expected = format!("dayfly: no worker has gpu\ndayfly: job {JOB} 'n' cancelled\n");
+    assert_eq!(
+        (text(&output.stdout), output.status.code()),
+        (expected, Some(120)),
+        "{}",
+        text(&output.stderr)
+    );
+}
+
+#[test]
 fn a_log_that_is_followed_arrives_byte_by_byte() {
     let pieces = [
         ("log", 2, r#"{"offset":0,"base64":"/wA="}"#),

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use dayfly_jobs::wire::{Happened, JobDetail, JobEvent};
+use dayfly_jobs::wire::{Explanation, Happened, JobDetail, JobEvent};
 use dayfly_jobs::{JobId, State};
 use tokio::sync::mpsc;
 
@@ -23,6 +23,9 @@ use story::Story;
 
 /// How often elapsed time is shown anew.
 const TICK: Duration = Duration::from_millis(100);
+/// How long a job may wait before it is asked why, and how often again.
+const PATIENCE: Duration = Duration::from_secs(2);
+const ASK_AGAIN: Duration = Duration::from_secs(15);
 /// Messages that may wait to be shown; a stream that is read faster waits as well.
 const WAITING: usize = 64;
 
@@ -30,6 +33,8 @@ const WAITING: usize = 64;
 enum News {
     Event(JobEvent),
     Log(Piece),
+    /// Why it waits.
+    Waits(String),
 }
 
 /// Shows a job until it has ended; its exit code.
@@ -72,6 +77,7 @@ async fn follow(client: &Client, job: &JobDetail, mut view: View) -> Result<Watc
             next = news.recv() => match next {
                 Some(Ok(News::Event(event))) => story.happened(event),
                 Some(Ok(News::Log(piece))) => story.log(piece),
+                Some(Ok(News::Waits(why))) => view.waits(&why)?,
                 Some(Err(error)) => return Err(error),
                 None => break Watched::Ended,
             },
@@ -93,10 +99,11 @@ async fn follow(client: &Client, job: &JobDetail, mut view: View) -> Result<Watc
     Ok(left)
 }
 
-/// Starts both streams. The channel closes when both have come to their end.
+/// Starts both streams, and asks about a job that waits. The channel closes when the streams have come to their end.
 fn open(client: &Client, id: JobId) -> mpsc::Receiver<Result<News, CliError>> {
     let (to, from) = mpsc::channel(WAITING);
     tokio::spawn(tell_events(client.clone(), id, to.clone()));
+    tokio::spawn(tell_why(client.clone(), id, to.downgrade()));
     tokio::spawn(tell_log(client.clone(), id, to));
     from
 }
@@ -111,6 +118,23 @@ async fn tell_events(client: Client, id: JobId, to: mpsc::Sender<Result<News, Cl
         if to.send(event.map(News::Event)).await.is_err() || ends {
             return;
         }
+    }
+}
+
+/// Says why a job waits, as long as it does and somebody listens. That nothing can be said is no fault of the job's.
+async fn tell_why(client: Client, id: JobId, to: mpsc::WeakSender<Result<News, CliError>>) {
+    let path = ["jobs", &id.to_string(), "explain"];
+    let mut pause = PATIENCE;
+    let mut last = String::new();
+    loop {
+        tokio::time::sleep(pause).await;
+        let Ok(told) = client.get::<Explanation>(&path, &[]).await else { return };
+        let Some(to) = to.upgrade().filter(|_| told.state == State::Queued) else { return };
+        if told.summary != last {
+            last.clone_from(&told.summary);
+            to.send(Ok(News::Waits(told.summary))).await.ok();
+        }
+        pause = ASK_AGAIN;
     }
 }
 

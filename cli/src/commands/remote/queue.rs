@@ -131,6 +131,7 @@ enum TenantCommand {
 #[derive(Serialize)]
 struct Share {
     weight: u32,
+    #[serde(flatten)]
     caps: Caps,
 }
 

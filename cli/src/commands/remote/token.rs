@@ -98,7 +98,7 @@ fn table(tokens: &[TokenInfo]) -> String {
             token.tenant.to_string(),
             permits.join(","),
             moment(token.created_ms),
-            token.expires_ms.map_or_else(|| "revoked".to_owned(), moment),
+            token.expires_ms.map_or_else(|| "it is revoked".to_owned(), moment),
         ]
     };
     render(&[head].into_iter().chain(tokens.iter().map(row)).collect::<Vec<_>>(), "")

@@ -4,8 +4,9 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use console::Term;
 use dayfly_jobs::{StepResult, Termination};
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::super::Stream;
 use super::super::escape::{Escaper, escaped};
@@ -19,6 +20,8 @@ use crate::watch::story::Scene;
 const SHOWN: usize = 8;
 /// Lines that are kept to unfold a step that failed.
 const KEPT: usize = 200;
+/// How far output is moved to the right.
+const INDENT: &str = "    ";
 /// Characters of one line that are kept.
 const WIDE: usize = 400;
 
@@ -28,33 +31,27 @@ pub(crate) struct Live {
     steps: Vec<String>,
     unfolded: bool,
     colours: Colours,
-    screen: MultiProgress,
-    head: ProgressBar,
-    tail: Vec<ProgressBar>,
+    /// What moves: the step that runs, and the end of its output below it.
+    bar: ProgressBar,
+    /// What the job waits for while no step runs.
+    waits: String,
     running: Option<(usize, Instant)>,
     output: Output,
 }
 
 impl Live {
     pub(super) fn open(steps: Vec<String>, unfolded: bool, colours: Colours) -> Self {
-        let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
-        let head = screen.add(ProgressBar::new_spinner());
-        let tail = (0..SHOWN).map(|_| screen.add(bar("    {wide_msg}"))).collect();
-        let live =
-            Self { steps, unfolded, colours, screen, head, tail, running: None, output: Output::default() };
-        live.head.set_style(style("{spinner} {wide_msg}"));
-        live.head.set_message("waits");
-        live
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
+        // The template is ours; one that could not be read would show as the plain default.
+        let style = ProgressStyle::with_template("{spinner} {msg}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        let output = Output::default();
+        Self { steps, unfolded, colours, bar, waits: "waits".to_owned(), running: None, output }
     }
 
     pub(super) fn show(&mut self, scene: Scene) -> Result<(), CliError> {
         match scene {
-            Scene::Job(happened) => {
-                let Some(line) = line(&happened) else { return Ok(()) };
-                let line = escaped(&line);
-                self.head.set_message(line.clone());
-                self.print(&self.colours.paint(&format!("  {line}"), "2"))
-            }
+            Scene::Job(happened) => line(&happened).map_or(Ok(()), |line| self.waits(&line)),
             Scene::Begin(step) => {
                 self.running = Some((step, Instant::now()));
                 self.output = Output::default();
@@ -66,10 +63,16 @@ impl Live {
         }
     }
 
+    /// Something about the job as a whole.
+    pub(super) fn waits(&mut self, line: &str) -> Result<(), CliError> {
+        self.waits = escaped(line);
+        self.print(&self.colours.paint(&format!("  {}", self.waits), "2"))
+    }
+
     fn output(&mut self, bytes: &[u8]) -> Result<(), CliError> {
         let lines = self.output.add(bytes);
         if self.unfolded {
-            lines.iter().try_for_each(|line| self.print(&format!("    {line}")))?;
+            lines.iter().try_for_each(|line| self.print(&format!("{INDENT}{line}")))?;
         }
         Ok(())
     }
@@ -83,7 +86,7 @@ impl Live {
         };
         let rest = self.output.finish();
         match (passed, self.unfolded) {
-            (_, true) => rest.iter().try_for_each(|line| self.print(&format!("    {line}")))?,
+            (_, true) => rest.iter().try_for_each(|line| self.print(&format!("{INDENT}{line}")))?,
             (Some(false), false) => self.unfold()?,
             (Some(true) | None, false) => {}
         }
@@ -102,27 +105,31 @@ impl Live {
         if self.output.dropped > 0 {
             let count = self.output.dropped;
             self.print(
-                &self.colours.paint(&format!("    … {count} lines before these; see: dayfly logs"), "2"),
+                &self.colours.paint(&format!("{INDENT}… {count} lines before these; see: dayfly logs"), "2"),
             )?;
         }
-        self.output.lines.iter().try_for_each(|line| self.print(&format!("    {line}")))
+        self.output.lines.iter().try_for_each(|line| self.print(&format!("{INDENT}{line}")))
     }
 
-    /// Shows how long the step that runs has taken, and the end of what it printed.
+    /// Shows how long the step that runs has taken, and the end of what it printed: all at once, so that a screen is
+    /// written once for a tick.
     pub(super) fn tick(&mut self) -> Result<(), CliError> {
-        if let Some((step, since)) = &self.running {
-            let elapsed = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.head.set_message(format!("{}  {}", escaped(&self.name(*step)), span(elapsed)));
-        }
-        self.head.tick();
-        let shown: Vec<&str> = match (&self.running, self.unfolded) {
-            (Some(_), false) => self.output.last(SHOWN),
-            (Some(_) | None, _) => Vec::new(),
+        let width = usize::from(Term::stdout().size().1).saturating_sub(INDENT.len() + 1);
+        let fitting = |text: &str| console::truncate_str(text, width, "…").into_owned();
+        let mut text = match &self.running {
+            None => fitting(&self.waits),
+            Some((step, since)) => {
+                let elapsed = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
+                fitting(&format!("{}  {}", escaped(&self.name(*step)), span(elapsed)))
+            }
         };
-        for (place, bar) in self.tail.iter().enumerate() {
-            let text = shown.get(place).copied().unwrap_or_default();
-            bar.set_message(self.colours.paint(text, "2"));
+        if self.running.is_some() && !self.unfolded {
+            for line in self.output.last(SHOWN) {
+                text += &format!("\n{INDENT}{}", self.colours.paint(&fitting(line), "2"));
+            }
         }
+        self.bar.set_message(text);
+        self.bar.tick();
         Ok(())
     }
 
@@ -132,25 +139,15 @@ impl Live {
 
     /// A line that stays.
     fn print(&self, text: &str) -> Result<(), CliError> {
-        self.screen.println(text).map_err(|error| CliError::output(Stream::Stdout.name(), error))
+        let stdout = Term::stdout();
+        let printed = self.bar.suspend(|| stdout.write_line(text));
+        printed.map_err(|error| CliError::output(Stream::Stdout.name(), error))
     }
 
     pub(super) fn close(self) -> Result<(), CliError> {
-        self.tail.iter().for_each(ProgressBar::finish_and_clear);
-        self.head.finish_and_clear();
-        self.screen.clear().map_err(|error| CliError::output(Stream::Stdout.name(), error))
+        self.bar.finish_and_clear();
+        Ok(())
     }
-}
-
-fn bar(template: &str) -> ProgressBar {
-    let bar = ProgressBar::new_spinner();
-    bar.set_style(style(template));
-    bar
-}
-
-/// The templates are ours; one that could not be read would show as the plain default.
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 /// The end of what a step printed, as lines that steer no terminal.

@@ -49,6 +49,15 @@ impl View {
         }
     }
 
+    /// Says why the job waits.
+    pub(crate) fn waits(&mut self, why: &str) -> Result<(), CliError> {
+        match self {
+            Self::Live(live) => live.waits(why),
+            Self::Plain(plain) => plain.say(&format!("dayfly: {why}")),
+            Self::Silent => Ok(()),
+        }
+    }
+
     /// Time has passed.
     pub(crate) fn tick(&mut self) -> Result<(), CliError> {
         match self {

@@ -34,7 +34,7 @@ impl Plain {
         }
     }
 
-    fn say(&mut self, text: &str) -> Result<(), CliError> {
+    pub(super) fn say(&mut self, text: &str) -> Result<(), CliError> {
         self.end_line()?;
         self.sink.write(format!("{text}\n").as_bytes())
     }
