@@ -1,11 +1,11 @@
 //! Many idle workers, and clients that submit more than the store can take.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use dayfly_tests::service::{Answer, Call, Client, PaperWorker, Service, block_on, job, spawn};
 use dayfly_tests::{jail, soon};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 /// Workers that wait for a job at the same time.
@@ -52,15 +52,18 @@ fn one_job_alone_goes_to_one_of_a_thousand_idle_polls() {
     polls.iter().for_each(JoinHandle::abort);
 }
 
-/// Submits one job after the other, and gives the ids of those that were taken.
-async fn hurry(client: Client, name: String, jobs: usize) -> (Vec<String>, usize) {
-    let (mut taken, mut refused) = (Vec::new(), 0);
+/// Jobs that may wait; with more of them the queue is full.
+const ROOM: usize = 3000;
+
+/// Submits one job after the other, and gives the ids of those that were taken and why the others were not.
+async fn hurry(client: Client, name: String, jobs: usize) -> (Vec<String>, Vec<String>) {
+    let (mut taken, mut refused) = (Vec::new(), Vec::new());
     for number in 0..jobs {
         let call = Call::post("/v1/jobs", &job("true")).key(format!("{name}-{number}"));
         let answer = client.send(call).await.unwrap();
         if answer.status == 429 {
             assert!(answer.retry_after.is_some(), "{answer:?}");
-            refused += 1;
+            refused.push(answer.problem().to_owned());
         } else {
             taken.push(answer.good()["id"].as_str().unwrap().to_owned());
         }
@@ -68,28 +71,34 @@ async fn hurry(client: Client, name: String, jobs: usize) -> (Vec<String>, usize
     (taken, refused)
 }
 
+fn listed(service: &Service) -> BTreeSet<String> {
+    let jobs = service.client().list("/v1/jobs");
+    jobs.iter().map(|job| job["id"].as_str().unwrap().to_owned()).collect()
+}
+
 #[test]
 fn what_comes_faster_than_it_can_be_kept_alone_is_refused_and_never_lost() {
     let _host = jail!(alone);
     let mut service = Service::start(&[]);
+    let caps = json!({ "max_running": 10, "max_queued": ROOM });
+    service.client().call(Call::put("/v1/queues/default", caps.to_string()).json()).good();
     let clients: Vec<_> =
         (0..1500).map(|number| spawn(hurry(service.client().clone(), format!("c{number}"), 4))).collect();
-    let mut all = BTreeSet::new();
-    let mut refused = 0;
+    let (mut all, mut refusals) = (BTreeSet::new(), BTreeMap::<String, usize>::new());
     for client in clients {
-        let (taken, too_many) = block_on(client).unwrap();
+        let (taken, refused) = block_on(client).unwrap();
         all.extend(taken);
-        refused += too_many;
+        refused.into_iter().for_each(|kind| *refusals.entry(kind).or_default() += 1);
     }
     let memory = service.scheduler().kibibytes("VmHWM");
-    eprintln!("{} jobs taken, {refused} refused, {memory} KiB", all.len());
-    assert_eq!(all.len() + refused, 6000, "an answer was counted twice");
-    assert!(refused > 0, "it was not too fast");
+    eprintln!("{} jobs taken, refused: {refusals:?}, {memory} KiB", all.len());
+    assert_eq!(all.len() + refusals.values().sum::<usize>(), 6000, "an answer was counted twice");
+    assert!(refusals.keys().all(|kind| ["queue-full", "busy", "rate-limited"].contains(&kind.as_str())));
+    assert!(
+        refusals.contains_key("queue-full") && all.len() <= ROOM,
+        "more was taken than there is room for"
+    );
     assert!(memory < MOST_MEMORY, "{memory} KiB");
-    let listed = |service: &Service| -> BTreeSet<String> {
-        let jobs = service.client().list("/v1/jobs");
-        jobs.iter().map(|job| job["id"].as_str().unwrap().to_owned()).collect()
-    };
     assert_eq!(listed(&service), all);
     service.scheduler().kill();
     service.restart();

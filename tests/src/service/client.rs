@@ -97,6 +97,13 @@ impl Call {
         Self { method: Method::PUT, path: path.into(), body, key: None }
     }
 
+    /// The bytes are JSON.
+    #[must_use]
+    pub fn json(mut self) -> Self {
+        self.body = self.body.map(|(_, bytes)| ("application/json", bytes));
+        self
+    }
+
     /// With an `Idempotency-Key`.
     #[must_use]
     pub fn key(mut self, key: impl Into<String>) -> Self {
@@ -189,7 +196,7 @@ impl Client {
             let mark = if path.contains('?') { '&' } else { '?' };
             let from = if cursor.is_empty() { String::new() } else { format!("&cursor={cursor}") };
             let mut page = self.get(format!("{path}{mark}limit=200{from}"));
-            items.extend(page["items"].as_array_mut().unwrap().drain(..));
+            items.append(page["items"].as_array_mut().unwrap());
             match page["next"].as_str() {
                 Some(next) => next.clone_into(&mut cursor),
                 None => return items,

@@ -157,7 +157,7 @@ impl Service {
             let workers = self.client.list("/v1/workers");
             workers.iter().any(|worker| worker["name"] == **name && worker["alive"] == true)
         };
-        while !names.iter().all(|name| there(&name)) {
+        while !names.iter().all(there) {
             assert!(start.elapsed() < soon(30), "the workers {names:?} do not come");
             thread::sleep(Duration::from_millis(20));
         }
@@ -179,7 +179,7 @@ impl Service {
     pub fn events(&self, id: &str) -> Vec<Value> {
         let mut page = self.client.get(format!("/v1/jobs/{id}/events?limit=500"));
         assert!(page["next"].is_null(), "job {id} has more than 500 events");
-        page["items"].as_array_mut().unwrap().drain(..).collect()
+        std::mem::take(page["items"].as_array_mut().unwrap())
     }
 
     /// Waits until the record of a job is as wanted.
