@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::service::Service;
 use crate::store::{SqliteStore, Store, StoreError};
 use crate::{Config, SchedulerError, api, server};
@@ -25,16 +26,17 @@ impl Scheduler {
     pub async fn open(config: Config) -> Result<Self, SchedulerError> {
         make_folder(&config.data)?;
         let store = SqliteStore::open(&config.data).await?;
-        Self::with_store(config, Arc::new(store))
+        Self::with_store(config, Arc::new(store)).await
     }
 
     /// On a store that is open already.
     ///
     /// # Errors
-    /// When the data folder or its key cannot be used.
-    pub fn with_store(config: Config, store: Arc<dyn Store>) -> Result<Self, SchedulerError> {
+    /// When the data folder, its key or the store cannot be used.
+    pub async fn with_store(config: Config, store: Arc<dyn Store>) -> Result<Self, SchedulerError> {
         make_folder(&config.data)?;
-        Service::new(config, store).map(|service| Self(Arc::new(service)))
+        let clock = Clock::start(store.latest().await?);
+        Service::new(config, store, clock).map(|service| Self(Arc::new(service)))
     }
 
     /// An administrator's token, if there is no token yet: to be shown once.

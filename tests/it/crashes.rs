@@ -4,29 +4,11 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use dayfly_tests::{Dayfly, Running, dayfly, jail};
-
-/// A small generator of pseudo-random numbers (xorshift), so that a seed replays a run.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % sides
-    }
-}
-
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name)
-        .map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
-}
+use dayfly_tests::{Dayfly, Dice, Running, dayfly, full_lane, jail, seed, setting};
 
 /// How many runs: few for a plain local test, a thousand in the full lane.
 fn runs() -> u64 {
-    let full = std::env::var("DAYFLY_REQUIRE").is_ok_and(|value| value == "all");
-    setting("DAYFLY_CRASH_RUNS", if full { 1000 } else { 60 })
+    setting("DAYFLY_CRASH_RUNS", if full_lane() { 1000 } else { 60 })
 }
 
 /// A job that is busy in one of the ways jobs are: short, forking, writing, sleeping.
@@ -58,12 +40,12 @@ fn one(dice: &mut Dice) {
 #[test]
 fn a_thousand_runs_and_a_hundred_crashes() {
     let host = jail!(alone);
-    let seed = setting("DAYFLY_CRASH_SEED", u64::from(std::process::id()) * 0x9e37_79b9 + 1);
+    let seed = seed("DAYFLY_CRASH_SEED");
     eprintln!("DAYFLY_CRASH_SEED={seed} DAYFLY_CRASH_RUNS={}", runs());
     thread::scope(|scope| {
         for worker in 0..4 {
             scope.spawn(move || {
-                let mut dice = Dice(seed ^ (0x1234_5678_9abc_def1 << worker));
+                let mut dice = Dice::new(seed ^ (0x1234_5678_9abc_def1 << worker));
                 for _ in 0..runs() / 4 {
                     one(&mut dice);
                 }

@@ -14,21 +14,24 @@
 mod baseline;
 mod binary;
 mod canary;
+mod dice;
 mod end;
 mod host;
 mod payload;
 mod processes;
 mod run;
+pub mod service;
 mod snapshot;
 mod unprivileged;
 
 pub use baseline::{Alone, Baseline};
 pub use binary::dayfly;
 pub use canary::{Canary, Secret};
+pub use dice::{Dice, full_lane, seed, setting};
 pub use end::{End, Run};
 pub use host::{ROOT_UID_BASE, cpus, has, is_root, late, open, skipped, slowness, soon, usable};
 pub use payload::payloads;
-pub use processes::jailed_processes;
+pub use processes::{commands_with, jailed_processes};
 pub use run::{Dayfly, Running};
 pub use unprivileged::Unprivileged;
 

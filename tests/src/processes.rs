@@ -50,6 +50,20 @@ pub fn jailed_processes() -> usize {
     counts.into_values().max().unwrap_or(0)
 }
 
+/// The processes whose command line holds this text, each as its number and that line.
+pub fn commands_with(text: &str) -> Vec<String> {
+    let entries = fs::read_dir("/proc").unwrap().flatten();
+    let lines = entries.filter_map(|entry| {
+        let line = fs::read(entry.path().join("cmdline")).ok()?;
+        Some(format!(
+            "{}: {}",
+            entry.file_name().display(),
+            String::from_utf8_lossy(&line).replace('\0', " ")
+        ))
+    });
+    lines.filter(|line| line.contains(text)).collect()
+}
+
 /// All processes, with what they have to do with the test whose processes carry `mark` in their environment.
 pub(crate) fn look(mark: &str) -> Vec<Process> {
     let all = all(mark);

@@ -11,7 +11,8 @@ use tokio::sync::Notify;
 
 use crate::stop::{Stop, Why};
 
-/// A lease counts as lost this long before its end: clocks drift, and killing takes its time.
+/// A lease counts as lost this long before its end: clocks drift, and killing takes its time. Of a short lease it is
+/// a quarter, so that there is time to renew it.
 const MARGIN: Duration = Duration::from_secs(2);
 
 /// All leases of one worker.
@@ -113,7 +114,7 @@ impl Held {
 }
 
 fn deadline(since: Instant, lasts: Duration) -> Instant {
-    since + lasts.saturating_sub(MARGIN)
+    since + lasts.saturating_sub(MARGIN.min(lasts / 4))
 }
 
 #[cfg(test)]

@@ -50,6 +50,7 @@ pub(crate) const TEST: &[Package] = &[
     program("default-jdk-headless", "javac", "a language to compile and run"),
     program("golang-go", "go", "a language to compile and run"),
     program("perl", "perl", "a language to run"),
+    program("faketime", "faketime", "sets the clock of a scheduler under test"),
 ];
 /// To build it and run the tests in the proving ground, which holds parts of Debian packages (`tests/ground/contents`).
 pub(crate) const GROUND: &[Package] = &[

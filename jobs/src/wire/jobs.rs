@@ -140,7 +140,8 @@ pub enum Happened {
     },
     /// A word of a worker that had lost its lease was refused.
     Refused {
-        /// The attempt it spoke for.
+        /// The attempt it spoke for. Named apart from the attempt of the event, which stands beside it.
+        #[serde(rename = "spoke_for")]
         attempt: Attempt,
         /// Who.
         worker: WorkerName,
@@ -171,4 +172,22 @@ pub struct LogEvent {
     /// The bytes in base64, if not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base64: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_keeps_its_attempt_apart_from_that_of_the_event() {
+        let what = Happened::Refused {
+            attempt: Attempt(1),
+            worker: "w".parse().unwrap(),
+            what: "to end it".to_owned(),
+        };
+        let event = JobEvent { seq: 9, at_ms: Timestamp(7), attempt: Attempt(2), what };
+        let text = serde_json::to_string(&event).unwrap();
+        assert_eq!(text.matches("attempt").count(), 1, "{text}");
+        assert_eq!(serde_json::from_str::<JobEvent>(&text).unwrap(), event);
+    }
 }

@@ -124,7 +124,7 @@ fn sentence(job: &JobDetail, event: &JobEvent) -> String {
             format!("attempt {attempt}: worker {worker} was not heard of in time; its lease is lost")
         }
         Happened::Refused { attempt, worker, what } => {
-            format!("attempt {attempt}: worker {worker} spoke too late; its {what} was refused")
+            format!("attempt {attempt}: worker {worker} wanted {what}, too late; it was refused")
         }
         Happened::CancelRequested => "its end was asked for".to_owned(),
         Happened::Ended { state, reason } => match reason {

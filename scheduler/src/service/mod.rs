@@ -56,8 +56,8 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn new(config: Config, store: Arc<dyn Store>) -> Result<Self, SchedulerError> {
-        let (clock, http) = (Clock::start(), config.http);
+    pub(crate) fn new(config: Config, store: Arc<dyn Store>, clock: Clock) -> Result<Self, SchedulerError> {
+        let http = config.http;
         Ok(Self {
             vault: Arc::new(Vault::open(&config.data)?),
             blobs: BlobFiles::open(&config.data)?,

@@ -136,6 +136,10 @@ pub trait Store: Tokens + Tenants + Secrets + Blobs + Reports + Send + Sync + De
     /// Numbers for metrics and pages.
     async fn census(&self, now: Timestamp) -> Result<Census, StoreError>;
 
+    /// The latest moment it knows of, or one shortly before: time must not go back behind it when a scheduler is
+    /// started on a host whose clock was set.
+    async fn latest(&self) -> Result<Timestamp, StoreError>;
+
     /// Finishes what was asked for and lets go of what it holds. Without it nothing is lost either.
     async fn close(&self);
 }

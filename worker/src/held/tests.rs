@@ -27,10 +27,13 @@ fn a_lease_is_lost_before_its_end_unless_it_is_renewed() {
 }
 
 #[test]
-fn a_lease_shorter_than_the_margin_is_over_at_once() {
+fn a_lease_shorter_than_the_margin_lasts_most_of_its_time() {
     let (held, start, stop) = (Held::default(), Instant::now(), Stop::new().unwrap());
     held.add(lease(1), start, Duration::from_secs(1), stop.clone());
-    assert_eq!(held.expire(start), None);
+    let end = start + Duration::from_millis(750);
+    assert_eq!(held.expire(start), Some(end));
+    assert_eq!(stop.why(), None);
+    assert_eq!(held.expire(end), None);
     assert_eq!(stop.why(), Some(Why::Lost));
 }
 

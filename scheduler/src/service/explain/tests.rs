@@ -57,7 +57,7 @@ fn the_story_of_a_worker_that_was_lost() {
         (1, Happened::StepStarted { step: 0, log_start: 0 }),
         (1, Happened::Lost { worker: worker("w1") }),
         (2, Happened::Leased { worker: worker("w2") }),
-        (2, Happened::Refused { attempt: Attempt(1), worker: worker("w1"), what: "result".to_owned() }),
+        (2, Happened::Refused { attempt: Attempt(1), worker: worker("w1"), what: "to end it".to_owned() }),
         (2, Happened::Ended { state: State::Finished, reason: None }),
     ]);
     let told = explain(&job, &events, None);

@@ -246,3 +246,17 @@ pub(crate) async fn a_draining_worker_gets_nothing(store: &impl Store) {
     assert_eq!(take(store, &name, 8, NOW).await.len(), 1);
     assert!(store.drain(&"nobody".parse().unwrap(), true).await.is_err());
 }
+
+pub(crate) async fn the_latest_moment_is_known(store: &impl Store) {
+    let (worker, lease) = leased(store).await;
+    assert_eq!(store.latest().await.unwrap(), NOW);
+    store.progress(&worker, lease, vec![started(0)], after(1)).await.unwrap();
+    assert_eq!(store.latest().await.unwrap(), after(1));
+    store.tick(after(20_000), 10).await.unwrap();
+    assert_eq!(store.latest().await.unwrap(), after(20_000), "a lease was lost then");
+    let lease = take_one(store, &worker, after(21_000)).await;
+    store.complete(&worker, lease, finished(passed()), after(22_000)).await.unwrap();
+    assert_eq!(store.latest().await.unwrap(), after(22_000));
+    submit_one(store, job("b", 2), after(23_000)).await;
+    assert_eq!(store.latest().await.unwrap(), after(23_000));
+}

@@ -81,6 +81,7 @@ macro_rules! contract {
                 a_worker_that_registers_again_loses_its_leases
                 a_removed_worker_loses_its_leases
                 a_draining_worker_gets_nothing
+                the_latest_moment_is_known
             }
             logs {
                 a_log_is_read_as_it_was_written

@@ -10,6 +10,7 @@ mod explain;
 mod files;
 mod job;
 mod lanes;
+mod latest;
 mod leases;
 mod listing;
 mod logs;

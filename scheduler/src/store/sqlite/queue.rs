@@ -11,7 +11,7 @@ use dayfly_jobs::{JobId, LeaseId, Timestamp, WorkerName};
 
 use super::SqliteStore;
 use super::logs::Piece;
-use super::{claim, collect, ends, explain, leases, listing, logs, reserve, submit, workers};
+use super::{claim, collect, ends, explain, latest, leases, listing, logs, reserve, submit, workers};
 use crate::store::{
     Census, Claim, Claimed, Collected, JobFilter, LogPart, NewJob, Retention, Scope, Store, StoreError,
     Ticked, Waiting,
@@ -139,6 +139,10 @@ impl Store for SqliteStore {
 
     async fn census(&self, _now: Timestamp) -> Result<Census, StoreError> {
         explain::census(&mut *self.reader().await?).await
+    }
+
+    async fn latest(&self) -> Result<Timestamp, StoreError> {
+        latest::latest(&mut *self.reader().await?).await
     }
 
     async fn close(&self) {
