@@ -2,41 +2,42 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use dayfly_tests::service::{Call, Service, job};
 use dayfly_tests::{jail, needs, soon};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use tempfile::TempDir;
 
 /// A small disk that is gone with the test.
-struct SmallDisk(PathBuf);
+struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    fn mount(at: &Path) -> Self {
-        fs::create_dir_all(at).unwrap();
+    fn mount() -> Self {
+        let at = tempfile::Builder::new().prefix("disk-").tempdir().unwrap();
         let options = Some("size=8m,mode=700");
-        mount(Some("none"), at, Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, options).unwrap();
-        Self(at.to_owned())
+        mount(Some("none"), at.path(), Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, options)
+            .unwrap();
+        Self(at)
     }
 
     /// Takes all room that is left.
     fn fill(&self) {
-        let mut file = File::create(self.0.join("filler")).unwrap();
+        let mut file = File::create(self.0.path().join("filler")).unwrap();
         for size in [64 << 10, 4 << 10, 512] {
             while file.write_all(&vec![1; size]).is_ok() {}
         }
     }
 
     fn free(&self) {
-        fs::remove_file(self.0.join("filler")).unwrap();
+        fs::remove_file(self.0.path().join("filler")).unwrap();
     }
 }
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        umount2(&self.0, MntFlags::MNT_DETACH).ok();
+        umount2(self.0.path(), MntFlags::MNT_DETACH).ok();
     }
 }
 
@@ -59,10 +60,9 @@ fn submit_until_refused(service: &Service) -> Vec<String> {
 fn a_full_disk_alone_refuses_what_is_new_and_keeps_what_there_is() {
     let _host = jail!(root, alone);
     needs!("python3");
-    let folder = tempfile::Builder::new().prefix("service-").tempdir().unwrap();
-    // The service, which holds the folder, goes first.
-    let disk = SmallDisk::mount(&folder.path().join("data"));
-    let mut service = Service::on(folder, disk.0.clone(), &[]);
+    // The service, which comes after its disk, goes before it.
+    let disk = SmallDisk::mount();
+    let mut service = Service::on(Some(disk.0.path()), &[]);
     let mut worker = service.worker("one", &[]);
     let running = service.client().submit(&job("sleep 3; echo verdict"));
     service.wait(&running, soon(20), |job| job["state"] == "running");

@@ -1,7 +1,7 @@
 //! Many idle workers, and clients that submit more than the store can take.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dayfly_tests::service::{Answer, Call, Client, PaperWorker, Service, block_on, job, spawn};
 use dayfly_tests::{jail, soon};
@@ -26,8 +26,12 @@ fn polls(joining: &Client) -> Vec<JoinHandle<Result<Answer, String>>> {
     workers.into_iter().map(poll).collect()
 }
 
-/// The answers that have come, given a second for more of them.
-fn answered(polls: &mut Vec<JoinHandle<Result<Answer, String>>>) -> Vec<Value> {
+/// The answers that have come: as many as are expected, and what comes in a second after them.
+fn answered(polls: &mut Vec<JoinHandle<Result<Answer, String>>>, expected: usize) -> Vec<Value> {
+    let start = Instant::now();
+    while polls.iter().filter(|poll| poll.is_finished()).count() < expected && start.elapsed() < soon(10) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
     std::thread::sleep(Duration::from_secs(1));
     let (done, waiting): (Vec<_>, Vec<_>) = polls.drain(..).partition(JoinHandle::is_finished);
     *polls = waiting;
@@ -39,10 +43,10 @@ fn one_job_alone_goes_to_one_of_a_thousand_idle_polls() {
     let _host = jail!(alone);
     let mut service = Service::start(&[]);
     let mut polls = polls(&service.joining());
-    assert_eq!(answered(&mut polls), Vec::<Value>::new(), "there was nothing to do yet");
+    assert_eq!(answered(&mut polls, 0), Vec::<Value>::new(), "there was nothing to do yet");
     for round in 1..=2 {
         let id = service.client().submit(&job("true"));
-        let answers = answered(&mut polls);
+        let answers = answered(&mut polls, 1);
         assert_eq!(answers.len(), 1, "{answers:?}");
         assert_eq!(answers[0]["leases"][0]["id"], format!("{id}.1"));
         assert_eq!(polls.len(), POLLS - round);

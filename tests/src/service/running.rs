@@ -39,13 +39,13 @@ pub struct Service {
 impl Service {
     /// Starts a scheduler with these settings: `("scheduler.lease", "2s")`.
     pub fn start(settings: &[(&str, &str)]) -> Self {
-        let folder = tempfile::Builder::new().prefix("service-").tempdir().unwrap();
-        let data = folder.path().join("data");
-        Self::on(folder, data, settings)
+        Self::on(None, settings)
     }
 
     /// Starts one whose data lies elsewhere, for example on a disk that is too small.
-    pub fn on(folder: TempDir, data: PathBuf, settings: &[(&str, &str)]) -> Self {
+    pub fn on(data: Option<&Path>, settings: &[(&str, &str)]) -> Self {
+        let folder = tempfile::Builder::new().prefix("service-").tempdir().unwrap();
+        let data = data.map_or_else(|| folder.path().join("data"), Path::to_owned);
         let settings: Vec<(String, String)> =
             settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         fs::DirBuilder::new().mode(0o700).recursive(true).create(folder.path().join("home")).unwrap();
