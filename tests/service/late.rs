@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use dayfly_tests::service::{Gate, Process, Service, job, sweep};
+use dayfly_tests::service::{Call, Gate, PaperWorker, Process, Service, job, sweep};
 use dayfly_tests::{commands_with, jail, soon};
 use nix::sys::signal::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 fn is_running(job: &Value) -> bool {
     job["state"] == "running"
@@ -51,6 +51,36 @@ fn a_worker_stopped_for_longer_than_its_lease_alone_does_not_end_its_job() {
     one.terminate(soon(15));
     drop(service);
     assert_eq!(host.leftovers(), Vec::<String>::new());
+}
+
+#[test]
+fn no_word_of_a_lost_attempt_counts_while_the_next_one_runs() {
+    let _host = jail!();
+    let service = Service::start(&[("scheduler.lease", "3s")]);
+    let (late, good) =
+        (PaperWorker::join(&service.joining(), "late", 1), PaperWorker::join(&service.joining(), "good", 1));
+    let id = service.client().submit(&job("true"));
+    let lost = late.lease();
+    // Asked for only now, so that it is not the first who gets the job.
+    let held = good.lease();
+    assert_eq!((&lost, &held), (&format!("{id}.1"), &format!("{id}.2")));
+    assert_eq!(late.renew(&lost), json!({ "kind": "lost", "latest": 2 }));
+    let began = json!([{ "event": "step_started", "step": 0, "log_start": 0 }]);
+    for word in [
+        Call::put(format!("/v1/leases/{lost}/log?offset=0"), "late"),
+        Call::post(format!("/v1/leases/{lost}/events"), &began),
+        PaperWorker::end(&lost),
+        // Another's lease is no better than a lost one.
+        PaperWorker::end(&held),
+    ] {
+        let answer = late.client().call(word.clone());
+        assert_eq!((answer.status, answer.problem()), (409, "stale-attempt"), "{word:?}: {answer:?}");
+    }
+    assert_eq!(good.renew(&held)["kind"], "kept");
+    assert_eq!(good.client().call(PaperWorker::end(&held)).good()["state"], "finished");
+    assert_eq!(service.client().call(Call::get(format!("/v1/jobs/{id}/logs"))).bytes, b"");
+    let refused = service.events(&id).iter().filter(|event| event["event"] == "refused").count();
+    assert_eq!(refused, 3, "each refusal but that of a piece of log is told");
 }
 
 /// Both work; the first is cut off from the network with a job that ends meanwhile, and then killed.
