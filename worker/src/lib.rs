@@ -1,7 +1,7 @@
 //! The worker: leases jobs from a scheduler, runs each one in a fresh sandbox, streams its log, reports its end.
 //!
 //! It keeps nothing that matters. A worker that is killed leaves a lease that runs out, and a host that the next one
-//! sweeps. The async side talks to the scheduler; every job has a thread of its own, on which [`run_job`] tells the
+//! sweeps. The async side talks to the scheduler; every job has a thread of its own, on which `run_job` tells the
 //! whole story.
 #![forbid(unsafe_code)]
 
