@@ -189,7 +189,7 @@ written! {
         /// How many attempts may be lost or fail for want of the infrastructure: 1 to 10. Default: 3.
         #[schemars(range(min = 1, max = 10))]
         max_attempts: Option<Written<Count<NonZeroU32>>>,
-        /// What is a reason to try again. Default, and all there is: [infrastructure].
+        /// What is a reason to try again. Default, and all there is: `[infrastructure]`.
         on: Vec<RetryReason>,
     }
 
