@@ -8,7 +8,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
-use dayfly_tests::{Dayfly, End, Run, jail, soon};
+use dayfly_tests::{Dayfly, End, Run, dayfly, jail, soon};
 use nix::sys::signal::Signal;
 
 /// Runs a shell script in which `"$@"` is `dayfly run …`.
@@ -155,6 +155,10 @@ fn interrupt_and_interrupt_again() {
     }
     let run: Run = running.wait();
     assert!([120, 128 + 2].contains(&run.code), "{run:#?}");
+    // Whoever asks twice waits for nothing: the job is dead, and its empty group is left to a sweep.
+    let swept =
+        Command::new(dayfly()).args(["doctor", "--sweep"]).env_remove("DAYFLY_REQUIRE").output().unwrap();
+    assert!(swept.status.success(), "{swept:?}");
 }
 
 #[test]
