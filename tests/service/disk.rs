@@ -16,7 +16,7 @@ struct SmallDisk(TempDir);
 impl SmallDisk {
     fn mount() -> Self {
         let at = tempfile::Builder::new().prefix("disk-").tempdir().unwrap();
-        let options = Some("size=8m,mode=700");
+        let options = Some("size=64m,mode=700");
         mount(Some("none"), at.path(), Some("tmpfs"), MsFlags::MS_NOSUID | MsFlags::MS_NODEV, options)
             .unwrap();
         Self(at)
