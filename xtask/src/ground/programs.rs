@@ -42,7 +42,10 @@ impl Programs {
             .run()?;
         let dayfly = repo.target()?.join("release/dayfly");
         let (kvm_check, enter) = (helper(repo, ground, "kvm-check")?, helper(repo, ground, "enter")?);
-        Ok(Self { dayfly, kvm_check, enter, payloads: payloads(repo, ground)?, tests: tests(repo)? })
+        let messages = built(repo)?;
+        let payloads = payloads(&compiler(&messages)?, ground)?;
+        let tests = messages.iter().filter_map(test_program).collect();
+        Ok(Self { dayfly, kvm_check, enter, payloads, tests })
     }
 
     /// The files to take along.
@@ -65,40 +68,42 @@ fn helper(repo: &Repo, ground: &Path, name: &str) -> Result<PathBuf, Error> {
 }
 
 /// Has the integration tests compile their hostile programs below `ground`.
-fn payloads(repo: &Repo, ground: &Path) -> Result<PathBuf, Error> {
-    let compile = Run::cargo().args([
-        "run",
-        "--quiet",
-        "--locked",
-        "--package",
-        "dayfly-tests",
-        "--example",
-        "payloads",
-    ]);
-    let folder = compile.env("DAYFLY_TEST_SCRATCH", ground.join("scratch")).dir(repo.root()).stdout()?;
+fn payloads(compiler: &Path, ground: &Path) -> Result<PathBuf, Error> {
+    let folder = Run::new(compiler).env("DAYFLY_TEST_SCRATCH", ground.join("scratch")).stdout()?;
     Ok(String::from_utf8_lossy(&folder).trim_end().into())
 }
 
-fn tests(repo: &Repo) -> Result<Vec<TestProgram>, Error> {
-    let mut build =
-        Run::cargo().args(["test", "--locked", "--no-run", "--message-format=json-render-diagnostics"]);
-    for package in PACKAGES {
-        if repo.has_package(package)? {
-            build = build.args(["--package", package]);
-        }
-    }
-    let messages = build.args(["--lib", "--bins", "--tests"]).dir(repo.root()).stdout()?;
-    let messages = String::from_utf8_lossy(&messages).into_owned();
-    Ok(messages.lines().filter_map(test_program).collect())
+/// Builds the tests and examples of the whole workspace, as `cargo xtask test` does: a choice of packages would have
+/// other features of the same dependencies, and compile all of them once more.
+fn built(repo: &Repo) -> Result<Vec<Value>, Error> {
+    let build = ["test", "--locked", "--no-run", "--workspace", "--message-format=json-render-diagnostics"];
+    let messages = Run::cargo().args(build).dir(repo.root()).stdout()?;
+    Ok(String::from_utf8_lossy(&messages)
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect())
 }
 
-/// The test executable that a line of cargo's messages announces.
-fn test_program(line: &str) -> Option<TestProgram> {
-    let message: Value = serde_json::from_str(line).ok()?;
+/// The program that compiles the payloads.
+fn compiler(messages: &[Value]) -> Result<PathBuf, Error> {
+    let is_it = |message: &&Value| {
+        message["reason"] == "compiler-artifact"
+            && message["target"]["kind"][0] == "example"
+            && message["target"]["name"] == "payloads"
+    };
+    let path = messages.iter().find(is_it).and_then(|message| message["executable"].as_str());
+    path.map(PathBuf::from).ok_or_else(|| Error::Failed {
+        command: "cargo test --no-run".to_owned(),
+        status: "built no example 'payloads' (tests/examples/payloads.rs)".to_owned(),
+    })
+}
+
+/// The test executable that one of cargo's messages announces, if it is to run in there.
+fn test_program(message: &Value) -> Option<TestProgram> {
     let is_test = message["reason"] == "compiler-artifact" && message["profile"]["test"] == true;
     let executable = is_test.then(|| message["executable"].as_str()).flatten()?;
     let folder = Path::new(message["manifest_path"].as_str()?).parent()?;
-    let package = package_name(message["package_id"].as_str()?)?;
+    let package = package_name(message["package_id"].as_str()?).filter(|name| PACKAGES.contains(name))?;
     let target = message["target"]["name"].as_str()?;
     let is_lib = message["target"]["kind"][0] == "lib" || target == package;
     let name = if is_lib { package.to_owned() } else { format!("{package}::{target}") };
@@ -125,20 +130,21 @@ mod tests {
 
     #[test]
     fn test_executables_are_told_from_other_artifacts() {
-        let line = |test: bool| {
-            format!(
-                r#"{{"reason":"compiler-artifact","package_id":"path+file:///w/tests#dayfly-tests@0.1.0",
-                "manifest_path":"/w/tests/Cargo.toml","target":{{"kind":["test"],"name":"it"}},
-                "profile":{{"test":{test}}},"executable":"/w/target/debug/deps/it-1"}}"#
-            )
+        let message = |folder: &str, name: &str, test: bool| {
+            serde_json::json!({
+                "reason": "compiler-artifact", "package_id": format!("path+file:///w/{folder}#{name}@0.1.0"),
+                "manifest_path": format!("/w/{folder}/Cargo.toml"), "target": { "kind": ["test"], "name": "it" },
+                "profile": { "test": test }, "executable": "/w/target/debug/deps/it-1"
+            })
         };
-        let program = test_program(&line(true)).unwrap();
+        let program = test_program(&message("tests", "dayfly-tests", true)).unwrap();
         assert_eq!(
             (program.name.as_str(), program.folder.as_path()),
             ("dayfly-tests::it", Path::new("/w/tests"))
         );
-        assert_eq!(test_program(&line(false)), None);
-        assert_eq!(test_program(r#"{"reason":"build-finished","success":true}"#), None);
+        assert_eq!(test_program(&message("tests", "dayfly-tests", false)), None);
+        assert_eq!(test_program(&message("worker", "dayfly-worker", true)), None);
+        assert_eq!(test_program(&serde_json::json!({ "reason": "build-finished", "success": true })), None);
     }
 
     #[test]
