@@ -59,6 +59,20 @@ fn row_68_threads_side_by_side() {
     assert!(run.usage("throttled_time_us") > 0, "{run:#?}");
 }
 
+/// A job may leave the processor that its supervisor was bound to, and then uses its time faster.
+#[test]
+fn row_68_threads_that_leave_the_supervisors_processor() {
+    let _host = jail!(alone);
+    if cpus() < 2 {
+        dayfly_tests::skip!("needs two processors");
+    }
+    let bound = Dayfly::hostile().under(["taskset", "-c", "0"]).opt("--cpu-time", "1s");
+    let run = bound.run(["taskset", "-c", "0,1", CLOCKS, "threads", "4"]);
+    run.ended(End::Limit("cpu_time"));
+    let used = run.usage("cpu_time_us");
+    assert!((1_000_000..1_000_000 + late(60)).contains(&used), "{used} µs of 1 s");
+}
+
 /// How far the wall clock of the host is from its monotonic clock.
 fn offset() -> u64 {
     let stat = fs::read_to_string("/proc/stat").unwrap();

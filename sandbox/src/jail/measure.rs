@@ -5,20 +5,28 @@ use std::time::{Duration, Instant};
 
 use dayfly_jobs::{CpuTime, Cpus, Limit, Limits, Output, Timings, Usage, WallTime};
 use nix::sys::statvfs::fstatvfs;
+use nix::unistd::{SysconfVar, sysconf};
 
 use super::streams::Outlet;
 use super::supervise::Observed;
 use crate::SandboxError;
 use crate::cgroup::GroupStats;
 
-/// How many processors a command can use at once.
-pub(crate) fn processors(limits: &Limits) -> u32 {
-    let all = std::thread::available_parallelism().map_or(1, |n| u32::try_from(n.get()).unwrap_or(u32::MAX));
+/// How many processors a command can use at once. A quota does not count: what it gives for a whole period can be
+/// spent on all processors in a part of it.
+pub(crate) fn processors(limits: &Limits, online: u32) -> u32 {
     match &limits.cpus {
-        None => all,
-        Some(Cpus::Millis(millis)) => millis.get().div_ceil(1000).min(all),
+        None | Some(Cpus::Millis(_)) => online,
         Some(Cpus::Pinned(set)) => u32::try_from(set.len()).unwrap_or(u32::MAX),
     }
+}
+
+/// The processors of this host. Our own affinity and quota do not count: a command may leave the first, and is not in
+/// the group of the second.
+pub(crate) fn online() -> Result<u32, SandboxError> {
+    let found = sysconf(SysconfVar::_NPROCESSORS_ONLN)
+        .map_err(|errno| SandboxError::system("count the processors", errno))?;
+    Ok(found.and_then(|count| u32::try_from(count).ok()).unwrap_or(1))
 }
 
 /// What the command used.

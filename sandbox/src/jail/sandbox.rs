@@ -147,7 +147,7 @@ impl JailSandbox {
             parked: &job.parked,
             group: self.group.as_deref(),
             baseline,
-            processors: measure::processors(limits),
+            processors: measure::processors(limits, self.shape.processors),
             last,
             input,
             stdout,

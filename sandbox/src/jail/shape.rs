@@ -7,7 +7,7 @@ use dayfly_jobs::Limit;
 use dayfly_policies::Policy;
 
 use super::plan::Plan;
-use super::root;
+use super::{measure, root};
 use crate::cgroup::Driver;
 use crate::sys::landlock::Abi;
 use crate::{SandboxError, SandboxSpec};
@@ -20,6 +20,8 @@ pub(crate) struct Shape {
     /// The policy's filter in the kernel's layout.
     pub filter: Vec<libc::sock_filter>,
     pub landlock: Option<Abi>,
+    /// The processors of this host.
+    pub processors: u32,
     pub waived: BTreeSet<Limit>,
     /// How cgroups are made here; `None` where there are none to be had and every limit that needs them is
     /// waived.
@@ -45,6 +47,7 @@ impl Shape {
             policy: Arc::clone(&spec.policy),
             filter: filter.collect(),
             landlock: Abi::of_kernel(),
+            processors: measure::online()?,
             waived: spec.waive.clone(),
             driver,
         })
