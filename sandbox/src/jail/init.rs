@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
-use nix::sys::stat::{Mode, SFlag, fchmodat, fstat, mkdirat};
+use nix::sys::stat::{Mode, SFlag, fstat, mkdirat};
 use nix::unistd::{Gid, Uid, fchdir, fchownat, symlinkat};
 
 use super::identity::JOB_ID;
@@ -35,6 +35,8 @@ pub(crate) struct Brief<'a> {
     pub ranged: bool,
 }
 
+const UMASK: u32 = 0o022;
+
 /// The whole life of init.
 pub(crate) extern "C" fn run(brief: &mut Brief<'_>) -> ! {
     match build(brief).and_then(|folders| settle(brief.control, folders)) {
@@ -55,7 +57,7 @@ fn build(brief: &mut Brief<'_>) -> Result<[OwnedFd; 2], Failure> {
     if told.len == 0 {
         process::exit_now(0);
     }
-    process::set_umask(0o022);
+    process::set_umask(UMASK);
     let private = nix::mount::MsFlags::MS_REC | nix::mount::MsFlags::MS_PRIVATE;
     nix::mount::mount(None::<&CStr>, c"/", None::<&CStr>, private, None::<&CStr>)
         .stage(SetupStage::Propagation)?;
@@ -195,12 +197,11 @@ fn scratch(root: BorrowedFd<'_>, ranged: bool) -> nix::Result<()> {
     let options = [(c"mode", c"0755"), (c"size", STAGING_SIZE), (c"nr_inodes", STAGING_INODES)];
     let tree = mount::mount_new(c"tmpfs", &options, Attributes::WRITABLE)?;
     attach(root, tree.as_fd(), c"tmp")?;
+    process::set_umask(0);
     for (name, place, mode) in
         [(c"box", c"box", 0o755), (c"shm", c"dev/shm", 0o1777), (c"tmp", c"tmp", 0o1777)]
     {
-        let mode = Mode::from_bits_truncate(mode);
-        mkdirat(&tree, name, mode)?;
-        fchmodat(&tree, name, mode, nix::sys::stat::FchmodatFlags::NoFollowSymlink)?;
+        mkdirat(&tree, name, Mode::from_bits_truncate(mode))?;
         if ranged {
             let (uid, gid) = (Uid::from_raw(JOB_ID), Gid::from_raw(JOB_ID));
             fchownat(&tree, name, Some(uid), Some(gid), AtFlags::AT_SYMLINK_NOFOLLOW)?;
@@ -208,6 +209,7 @@ fn scratch(root: BorrowedFd<'_>, ranged: bool) -> nix::Result<()> {
         let part = mount::clone_folder(tree.as_fd(), name)?;
         attach(root, part.as_fd(), place)?;
     }
+    process::set_umask(UMASK);
     Ok(())
 }
 

@@ -90,6 +90,12 @@ impl Place {
         Ok(Self { parent, name: c_string(name.to_vec())?, path: c_string(plain.join(&b'/'))? })
     }
 
+    /// Whether it is strictly below the other.
+    fn is_below(&self, other: &Self) -> bool {
+        let rest = self.path.as_bytes().strip_prefix(other.path.as_bytes());
+        rest.is_some_and(|rest| rest.starts_with(b"/"))
+    }
+
     /// Every folder above it, outermost first.
     fn ancestors(&self) -> Result<Vec<Self>, SandboxError> {
         let mut above = Vec::new();
@@ -135,7 +141,11 @@ impl Plan {
         let path = CString::new(source.as_os_str().as_bytes())
             .map_err(|_| SandboxError::BadTarget { path: source.to_owned() })?;
         let place = Place::new(target)?;
-        self.steps.extend(place.ancestors()?.into_iter().map(Step::Folder));
+        for folder in place.ancestors()? {
+            if !self.has_folder(&folder) {
+                self.steps.push(Step::Folder(folder));
+            }
+        }
         self.steps.push(match is_folder {
             true => Step::Folder(place.clone()),
             false => Step::File(place.clone(), Vec::new()),
@@ -143,6 +153,19 @@ impl Plan {
         self.steps.push(Step::Attach(self.sources.len(), place));
         self.sources.push(Source { path, attributes, owner_becomes_job });
         Ok(())
+    }
+
+    /// Whether the steps so far certainly leave a folder there. What is below a tree that was shown later is covered.
+    fn has_folder(&self, place: &Place) -> bool {
+        for step in self.steps.iter().rev() {
+            match step {
+                Step::Folder(made) if made == place => return true,
+                Step::Attach(_, shown) if place.is_below(shown) => return false,
+                Step::Scratch => return false,
+                _ => {}
+            }
+        }
+        false
     }
 
     /// Shows a bind the operator asked for.
@@ -195,5 +218,35 @@ impl fmt::Display for Place {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         (0..self.steps.len()).filter_map(|i| self.step_text(i)).try_for_each(|step| writeln!(f, "{step}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(targets: &[&str]) -> String {
+        let mut plan = Plan::default();
+        for target in targets {
+            plan.show(Path::new("/usr"), target, Attributes::READ_ONLY, false).unwrap();
+        }
+        plan.to_string()
+    }
+
+    #[test]
+    fn a_folder_is_made_once_unless_something_covers_it() {
+        assert_eq!(
+            shown(&["opt/a", "opt/b", "opt/a/x/y", "opt/a/x/z"]),
+            "folder /opt\nfolder /opt/a\n/opt/a showing /usr\n\
+             folder /opt/b\n/opt/b showing /usr\n\
+             folder /opt/a/x\nfolder /opt/a/x/y\n/opt/a/x/y showing /usr\n\
+             folder /opt/a/x/z\n/opt/a/x/z showing /usr\n"
+        );
+        assert_eq!(
+            shown(&["opt/a/x", "opt", "opt/a/y"]),
+            "folder /opt\nfolder /opt/a\nfolder /opt/a/x\n/opt/a/x showing /usr\n\
+             folder /opt\n/opt showing /usr\n\
+             folder /opt/a\nfolder /opt/a/y\n/opt/a/y showing /usr\n"
+        );
     }
 }
