@@ -38,7 +38,9 @@ fn run(repo: &Repo, mut args: Args) -> Result<(), Error> {
     }
     let session = Session::prepare(repo)?;
     out::title("Build");
-    session.cargo(&["build", "--package", "dayfly"]).run()?;
+    // All at once, the program among it: built alone it would have other features of the same dependencies, and they
+    // would be compiled twice.
+    session.cargo(&["test", "--workspace", "--no-run"]).run()?;
     let mut tally = Tally::default();
     session.unit_and_integration(&filters, &mut tally)?;
     if filters.is_empty() {
