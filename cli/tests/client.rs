@@ -128,6 +128,24 @@ fn event(seq: u64, what: &str) -> String {
 }
 
 #[test]
+fn one_job_that_cannot_be_cancelled_keeps_no_other_from_it() {
+    let other = "01m9x3s0d8kq3v7zj2r5t6w8zz";
+    let paper = Paper::new(move |call, _| match call.what.contains(other) {
+        true => problem("409 Conflict", "", "ended", "the job has ended as finished", ""),
+        false => detail("cancelled", ""),
+    });
+    let folder = folder(&[]);
+    let output = dayfly(&paper, folder.path(), &["cancel", other, JOB]);
+    let (shown, said) = (text(&output.stdout), text(&output.stderr));
+    assert!(shown.contains(JOB) && !shown.contains(other), "{shown}");
+    assert_eq!(said, format!("dayfly: {other}: the job has ended as finished\n"));
+    assert_eq!(output.status.code(), Some(125));
+    let output = dayfly(&paper, folder.path(), &["cancel", other, JOB, "--json"]);
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&answer["items"][0]["id"], &answer["refused"][0]["id"]), (&JOB.into(), &other.into()));
+}
+
+#[test]
 fn watching_tells_the_story_and_ends_with_the_jobs_code() {
     let result = |start: u64, end: u64| {
         format!(r#""result":{{"name":"x","outcome":null,"log_start":{start},"log_end":{end},"begin_us":1}}"#)

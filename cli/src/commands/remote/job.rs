@@ -9,13 +9,17 @@ use super::{connect, print};
 use crate::args::Global;
 use crate::client::{Repeat, ServerArgs, block_on, random_key};
 use crate::error::CliError;
+use crate::exit;
 use crate::output::{Out, jobs};
 use crate::watch;
 
 /// Which jobs to cancel.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "A job that waits ends at once; one that runs is stopped within seconds.\n\n\
-    Examples:\n  dayfly cancel 01m9x3s0d8kq3v7zj2r5t6w8ab\n  dayfly status --state queued --json | jq -r '.items[].id' | xargs dayfly cancel")]
+#[command(
+    after_help = "A job that waits ends at once; one that runs is stopped within seconds. Of several, one that cannot be\n\
+    cancelled keeps no other from it; the exit code is 125 then.\n\n\
+    Examples:\n  dayfly cancel 01m9x3s0d8kq3v7zj2r5t6w8ab\n  dayfly status --state queued --json | jq -r '.items[].id' | xargs dayfly cancel"
+)]
 pub(crate) struct CancelArgs {
     /// The jobs.
     #[arg(required = true, value_name = "JOB")]
@@ -25,23 +29,48 @@ pub(crate) struct CancelArgs {
     server: ServerArgs,
 }
 
-#[derive(Serialize)]
-struct Jobs {
+/// What became of each.
+#[derive(Default, Serialize)]
+struct Cancelled {
     items: Vec<JobSummary>,
+    /// Those that could not be cancelled; one of them keeps no other from it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    refused: Vec<Refused>,
+}
+
+#[derive(Serialize)]
+struct Refused {
+    id: JobId,
+    message: String,
 }
 
 /// Cancels, and tells how each stands.
 pub(crate) fn cancel(args: &CancelArgs, global: &Global, out: &Out) -> Result<u8, CliError> {
     let client = connect(&args.server, global)?;
-    let items = block_on(async {
-        let mut items = Vec::new();
+    let answer = block_on(async {
+        let mut answer = Cancelled::default();
         for id in &args.ids {
             let path = ["jobs", &id.to_string(), "cancel"];
-            items.push(client.call(Method::POST, &path, None::<&()>, Repeat::Safe).await?);
+            match client.call(Method::POST, &path, None::<&()>, Repeat::Safe).await {
+                Ok(job) => answer.items.push(job),
+                Err(error @ CliError::Refused { .. }) if args.ids.len() > 1 => {
+                    answer.refused.push(Refused { id: *id, message: error.to_string() });
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(items)
+        Ok(answer)
     })?;
-    print(&Jobs { items }, |answer| jobs::list(&answer.items), global, out)
+    if !(answer.items.is_empty() || global.json) {
+        out.text(&jobs::list(&answer.items))?;
+    }
+    if global.json {
+        out.json(&answer)?;
+    }
+    for Refused { id, message } in answer.refused.iter().filter(|_| !global.json) {
+        out.note(&format!("dayfly: {id}: {message}\n"))?;
+    }
+    Ok(if answer.refused.is_empty() { 0 } else { exit::FAILED })
 }
 
 /// Which job to run again.
