@@ -1,5 +1,8 @@
 //! Ending in order, with work under way.
 
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
 use dayfly_tests::service::{Service, job};
 use dayfly_tests::{jail, soon};
 use serde_json::Value;
@@ -54,4 +57,25 @@ fn a_scheduler_that_ends_under_load_alone_loses_nothing() {
     worker.terminate(soon(8));
     service.scheduler().terminate(soon(12));
     service.assert_store_intact();
+}
+
+#[test]
+fn the_scheduler_of_up_goes_on_alone_when_its_worker_is_drained() {
+    let _host = jail!(alone);
+    let mut service = Service::start(&[]);
+    service.scheduler().terminate(soon(12));
+    service.restart_with_worker("one");
+    service.ready();
+    service.joined(&["one"]);
+    assert!(service.cli(&["worker", "drain", "one"]).status.success());
+    let start = Instant::now();
+    while !service.scheduler().log().contains("the scheduler goes on without it") {
+        assert!(start.elapsed() < soon(20), "{}", service.scheduler().log());
+        sleep(Duration::from_millis(20));
+    }
+    let id = service.client().submit(&job("echo elsewhere"));
+    let mut two = service.worker("two", &[]);
+    assert_eq!(service.ended(&id, soon(30))["worker"], "two");
+    two.terminate(soon(8));
+    service.scheduler().terminate(soon(12));
 }

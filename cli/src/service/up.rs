@@ -43,6 +43,13 @@ async fn both(ready: Ready, config: dayfly_worker::Config, ending: &Ending) -> R
             ended
         }
         ended = &mut worker => {
+            if ended.is_ok() && !ending.shutdown.is_cancelled() {
+                tracing::info!("the worker was drained and has ended; the scheduler goes on without it");
+                tokio::select! {
+                    ended = &mut scheduler => return ended,
+                    () = ending.shutdown.cancelled() => {}
+                }
+            }
             stop_scheduler.cancel();
             scheduler.await?;
             Ok(ended?)

@@ -51,7 +51,7 @@ impl Service {
         fs::DirBuilder::new().mode(0o700).recursive(true).create(folder.path().join("home")).unwrap();
         let port = free_port();
         let url = format!("http://127.0.0.1:{port}");
-        let scheduler = Self::spawn_scheduler(&folder, &data, port, &settings, &[]);
+        let scheduler = Self::spawn_scheduler(&["scheduler"], &folder, &data, port, &settings, &[]);
         let client = Client::new(&url, &administrator(&data, &url));
         let (wrapper, join) = (Vec::new(), String::new());
         let mut service = Self { folder, data, settings, wrapper, url, scheduler, client, join };
@@ -68,6 +68,7 @@ impl Service {
     }
 
     fn spawn_scheduler(
+        words: &[&str],
         folder: &TempDir,
         data: &Path,
         port: u16,
@@ -76,7 +77,7 @@ impl Service {
     ) -> Process {
         let listen = format!("127.0.0.1:{port}");
         let mut command = command(wrapper, folder.path(), settings);
-        command.args(["scheduler", "--listen", &listen, "--data"]).arg(data);
+        command.args(words).args(["--listen", &listen, "--data"]).arg(data);
         Process::spawn(&mut command, &folder.path().join("scheduler.log"))
     }
 
@@ -96,8 +97,18 @@ impl Service {
 
     /// Starts a scheduler in place of one that has ended, and does not wait for it.
     pub fn restart(&mut self) {
+        self.restart_as(&["scheduler"]);
+    }
+
+    /// Starts `dayfly up` in place of a scheduler that has ended: with a worker of this name in the same process.
+    pub fn restart_with_worker(&mut self, name: &str) {
+        self.restart_as(&["up", "--slots", "2", "--name", name]);
+    }
+
+    fn restart_as(&mut self, words: &[&str]) {
         let (port, settings) = (self.port(), &self.settings);
-        self.scheduler = Self::spawn_scheduler(&self.folder, &self.data, port, settings, &self.wrapper);
+        self.scheduler =
+            Self::spawn_scheduler(words, &self.folder, &self.data, port, settings, &self.wrapper);
     }
 
     /// Waits until the scheduler answers.

@@ -49,11 +49,11 @@ impl WorkerArgs {
 enum WorkerCommand {
     /// List workers, what they have and what they run.
     List,
-    /// Let a worker finish its jobs and take no more.
+    /// Let a worker finish its jobs and take no more; it ends when it has none.
     Drain {
         /// Its name.
         name: WorkerName,
-        /// Take jobs again.
+        /// Take jobs again, as long as it has not ended.
         #[arg(long)]
         undo: bool,
     },
