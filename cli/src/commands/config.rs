@@ -19,7 +19,7 @@ pub(crate) enum ConfigCommand {
         /// The file to make, or '-' for standard output [default: the user's own file].
         file: Option<PathBuf>,
     },
-    /// Print every value and where it came from.
+    /// Print every value that is set, and where it came from; 'dayfly config init -' prints all keys there are.
     Show,
     /// Read the whole configuration and say whether it can be used on this host.
     Check {

@@ -25,7 +25,7 @@ pub(crate) struct LogsArgs {
     /// Go on until the job has ended.
     #[arg(long, short)]
     follow: bool,
-    /// Only so much of its end.
+    /// Only so many bytes of its end, such as 64k.
     #[arg(long, value_name = "SIZE")]
     tail: Option<Bytes>,
     /// Do not make the output harmless when it goes to a terminal.

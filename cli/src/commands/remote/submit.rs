@@ -27,7 +27,7 @@ const MAX_FILE: u64 = 2 << 20;
     dayfly submit job.toml --set limits.memory=2G --set steps.0.env.MODE=fast\n  \
     echo 'steps: [{run: make test}]' | dayfly submit - --watch\n\n\
     Exit codes with --watch: those of 'dayfly run'; 1 where outputs or inputs were wrong; 125 where the\n\
-    job could not be run")]
+    job could not be run. ^C ends the watching alone, with 120: the job goes on")]
 pub(crate) struct SubmitArgs {
     /// The job file: .yaml, .json or .toml; '-' reads YAML from standard input.
     file: PathBuf,

@@ -98,8 +98,20 @@ fn table(tokens: &[TokenInfo]) -> String {
             token.tenant.to_string(),
             permits.join(","),
             moment(token.created_ms),
-            token.expires_ms.map_or_else(|| "it is revoked".to_owned(), moment),
+            token.expires_ms.map_or_else(|| "(no end)".to_owned(), moment),
         ]
     };
     render(&[head].into_iter().chain(tokens.iter().map(row)).collect::<Vec<_>>(), "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_without_end_does_not_look_revoked() {
+        let token = serde_json::json!({"name": "t", "tenant": "d", "permits": ["read"], "created_ms": 0});
+        let shown = table(&[serde_json::from_value(token).unwrap()]);
+        assert!(shown.ends_with("1970-01-01 00:00:00  (no end)\n"), "{shown}");
+    }
 }
