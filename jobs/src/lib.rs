@@ -24,7 +24,9 @@ pub use ids::{
 pub use limits::{CpuSet, Cpus, Limit, Limits};
 pub use mask::{HIDDEN, MaskError, Masker};
 pub use nearest::nearest;
-pub use outcome::{Enforcement, Outcome, Output, Receipt, Signal, StartFailure, Termination, Timings, Usage};
+pub use outcome::{
+    Enforcement, Outcome, Output, Receipt, Sample, Signal, StartFailure, Termination, Timings, Usage,
+};
 pub use report::{Check, HostReport, Standing};
 pub use result::{Artifact, JobResult, LogEnd, OutputFile, StepResult, Verdict};
 pub use spec::{

@@ -163,6 +163,31 @@ pub struct Usage {
     pub throttled_time: WallTime,
 }
 
+/// What a running command uses at one moment. A gauge: it is shown, and nothing is decided by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Sample {
+    /// How long it has run.
+    #[serde(rename = "wall_time_us")]
+    pub wall_time: WallTime,
+    /// CPU time of all its processes so far.
+    #[serde(rename = "cpu_time_us")]
+    pub cpu_time: CpuTime,
+    /// Memory that it holds now.
+    #[serde(rename = "memory_bytes")]
+    pub memory: Bytes,
+    /// Its processes and threads now.
+    pub processes: u32,
+}
+
+impl Sample {
+    /// Whether a machine could have measured this: what a worker sends is not believed beyond that.
+    pub fn is_possible(&self) -> bool {
+        // The kernel counts in signed numbers, and has 2^22 processes at most.
+        let numbers = [self.wall_time.as_micros(), self.cpu_time.as_micros(), self.memory.get()];
+        numbers.iter().all(|number| i64::try_from(*number).is_ok()) && self.processes <= 1 << 22
+    }
+}
+
 /// What the sandbox cost around the command.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Timings {

@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex};
 
 use dayfly_jobs::{Bytes, Limits};
 
+use crate::Meter;
+
 /// A program with its arguments, environment, streams and limits.
 ///
 /// The environment is empty but for what is set here. `PATH` of that environment is where a program without
@@ -24,6 +26,7 @@ pub struct Command {
     pub(crate) stdout: Stdio,
     pub(crate) stderr: Stdio,
     pub(crate) limits: Limits,
+    pub(crate) meter: Option<Meter>,
 }
 
 impl Command {
@@ -38,6 +41,7 @@ impl Command {
             stdout: Stdio::null(),
             stderr: Stdio::null(),
             limits,
+            meter: None,
         }
     }
 
@@ -88,6 +92,13 @@ impl Command {
     #[must_use]
     pub fn stderr(mut self, stdio: Stdio) -> Self {
         self.stderr = stdio;
+        self
+    }
+
+    /// Shows on this meter what it uses while it runs.
+    #[must_use]
+    pub fn meter(mut self, meter: Meter) -> Self {
+        self.meter = Some(meter);
         self
     }
 

@@ -39,6 +39,14 @@ impl Dir {
         Ok(Self { fd, path: path.to_path_buf() })
     }
 
+    /// The same folder by a descriptor of its own.
+    pub(super) fn try_clone(&self) -> Result<Self, CgroupError> {
+        let fd = self.fd.try_clone().map_err(|error| {
+            CgroupError::file("open", &self.path, Errno::from_raw(error.raw_os_error().unwrap_or_default()))
+        })?;
+        Ok(Self { fd, path: self.path.clone() })
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

@@ -12,6 +12,7 @@ mod claim;
 mod detect;
 mod error;
 mod files;
+mod gauge;
 mod lack;
 mod limits;
 mod make;
@@ -29,6 +30,7 @@ use dayfly_jobs::{Bytes, CpuTime, Cpus, Limit, Limits, Receipt, WallTime};
 pub(crate) use claim::Claim;
 pub(crate) use detect::detect;
 pub use error::CgroupError;
+pub(crate) use gauge::Gauge;
 pub(crate) use lack::{Facility, Lack};
 pub(crate) use name::GroupName;
 
@@ -132,6 +134,12 @@ pub(crate) trait Group: Send + Debug {
     /// # Errors
     /// A counter cannot be read.
     fn stats(&self) -> Result<GroupStats, CgroupError>;
+
+    /// Something that tells what the group uses at any moment; `None` where not all of it is counted.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    fn gauge(&self) -> Result<Option<Gauge>, CgroupError>;
 
     /// Readable from when memory ran out, where the kernel does not kill the whole group by itself. Who sees
     /// it must call [`Group::kill`], and must not read from it: [`GroupStats::oom_kills`] looks at it too.

@@ -15,6 +15,7 @@ use super::streams::{Input, Outlet};
 use super::supervise::{Observed, Supervisor, Watch};
 use super::{measure, order, receipt};
 use crate::cgroup::{Group, GroupStats, Wants};
+use crate::meter::Shown;
 use crate::slot::{Slot, Slots, UIDS_PER_SLOT};
 use crate::sys::message;
 use crate::{Cancel, Command, Sandbox, SandboxError};
@@ -139,6 +140,7 @@ impl JailSandbox {
         let baseline = self.group.as_deref().map_or(Ok(CpuTime::default()), Group::cpu_time)?;
         send_order(&job.parked, &order, [&stdin, &stdout_end, &stderr_end])?;
         drop((order, stdin, stdout_end, stderr_end));
+        let _shown = self.show(command, baseline)?;
         let watch = Watch {
             shape: &self.shape,
             limits,
@@ -167,6 +169,12 @@ impl JailSandbox {
         let output = measure::collect(stdout, stderr);
         self.finished.extend(self.group.take());
         Ok(Outcome { termination, usage, limits: limits.clone(), enforced_by, timings, output })
+    }
+
+    /// Shows the present command on its meter, if it has one, until what this gives is dropped.
+    fn show(&self, command: &Command, baseline: CpuTime) -> Result<Option<Shown>, SandboxError> {
+        let (Some(meter), Some(group)) = (&command.meter, self.group.as_deref()) else { return Ok(None) };
+        Ok(group.gauge()?.map(|gauge| meter.show(gauge, baseline, Instant::now())))
     }
 
     /// Removes the groups of finished commands that left nothing in the background.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use dayfly_jobs::{Bytes, CpuTime, Limit, Limits, Signal, StartFailure, Termination, WallTime};
-use dayfly_sandbox::{Cancel, Command, SandboxError};
+use dayfly_sandbox::{Cancel, Command, Meter, SandboxError};
 
 use crate::{jail, limits, shell, stdout};
 
@@ -46,6 +46,34 @@ fn a_command_over_its_limit_ends_alone() {
     assert_eq!(outcome.termination, Termination::LimitExceeded { limit: Limit::CpuTime });
     let probe = shell(&format!("kill -0 {} && echo alive", stdout(&background).trim()));
     assert_eq!(stdout(&sandbox.exec(&probe, &Cancel::never()).unwrap()), "alive\n");
+}
+
+#[test]
+fn a_meter_shows_the_command_that_runs_and_no_other() {
+    let Some(jail) = jail("a_meter_shows_the_command_that_runs_and_no_other") else { return };
+    let mut sandbox = jail.create().unwrap();
+    let busy = shell("i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done");
+    let first = sandbox.exec(&busy, &Cancel::never()).unwrap();
+    let (meter, cancel) = (Meter::default(), Cancel::new().unwrap());
+    assert_eq!(meter.read(Instant::now()), None, "nothing runs");
+    let command =
+        shell("i=0; while [ $i -lt 2000 ]; do i=$((i+1)); done; sleep 1000 & wait").meter(meter.clone());
+    let outcome = std::thread::scope(|scope| {
+        let ended = scope.spawn(|| sandbox.exec(&command, &cancel).unwrap());
+        let begin = Instant::now();
+        let seen = loop {
+            match meter.read(Instant::now()) {
+                Some(seen) if seen.processes == 2 => break seen,
+                seen => assert!(begin.elapsed() < Duration::from_secs(5), "{seen:?}"),
+            }
+        };
+        assert!(seen.memory > Bytes::default() && seen.cpu_time > CpuTime::default(), "{seen:?}");
+        assert!(seen.cpu_time < first.usage.cpu_time, "what the one before used: {seen:?}");
+        cancel.cancel();
+        ended.join().unwrap()
+    });
+    assert_eq!(outcome.termination, Termination::Cancelled);
+    assert_eq!(meter.read(Instant::now()), None, "it has ended");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use super::super::files::{Dir, read_from_start};
 use super::super::lack::{Facility, waiver};
 use super::super::make::MakeError;
-use super::super::{CgroupError, Entry, Group, GroupName, GroupStats, Wants, limits, parse};
+use super::super::{CgroupError, Entry, Gauge, Group, GroupName, GroupStats, Layout, Wants, limits, parse};
 use super::{Facts, Parent, Role, kill};
 
 /// The group's folder in one hierarchy.
@@ -216,6 +216,13 @@ impl Group for V1Group {
             memory_limit_hit: hits > 0,
             ..stats
         })
+    }
+
+    fn gauge(&self) -> Result<Option<Gauge>, CgroupError> {
+        let dir = |role| self.seat(role).ok().map(|dir| dir.try_clone().map(Arc::new)).transpose();
+        let (cpu, memory, processes) = (dir(Role::CpuAcct)?, dir(Role::Memory)?, dir(Role::Pids)?);
+        let counted = cpu.zip(memory).zip(processes);
+        Ok(counted.map(|((cpu, memory), processes)| Gauge { layout: Layout::V1, cpu, memory, processes }))
     }
 
     fn oom_event(&self) -> Option<BorrowedFd<'_>> {

@@ -10,7 +10,7 @@ use nix::fcntl::OFlag;
 
 use super::super::files::{Dir, read_from_start};
 use super::super::lack::{Facility, waiver};
-use super::super::{CgroupError, Entry, Group, GroupName, GroupStats, limits, parse};
+use super::super::{CgroupError, Entry, Gauge, Group, GroupName, GroupStats, Layout, limits, parse};
 use super::Facts;
 
 /// The group.
@@ -118,6 +118,12 @@ impl Group for V2Group {
             // Only there when the group has a quota, and then it counts from the start.
             throttled: WallTime::micros(parse::field(&text, "throttled_usec").unwrap_or(0)),
         })
+    }
+
+    fn gauge(&self) -> Result<Option<Gauge>, CgroupError> {
+        let dir = Arc::new(self.dir.try_clone()?);
+        let (cpu, memory) = (Arc::clone(&dir), Arc::clone(&dir));
+        Ok(Some(Gauge { layout: Layout::V2, cpu, memory, processes: dir }))
     }
 
     fn oom_event(&self) -> Option<BorrowedFd<'_>> {
