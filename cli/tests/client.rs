@@ -127,6 +127,8 @@ fn event(seq: u64, what: &str) -> String {
     format!(r#"{{"seq":{seq},"at_ms":0,"attempt":1,{what}}}"#)
 }
 
+const USAGE: &str = r#"{"attempt":1,"step":0,"at_ms":9,"wall_time_us":1200000,"cpu_time_us":7,"memory_bytes":8,"processes":9}"#;
+
 #[test]
 fn one_job_that_cannot_be_cancelled_keeps_no_other_from_it() {
     let other = "01m9x3s0d8kq3v7zj2r5t6w8zz";
@@ -159,11 +161,14 @@ fn watching_tells_the_story_and_ends_with_the_jobs_code() {
         event(6, r#""event":"ended","state":"finished""#),
     ];
     let paper = Paper::new(move |call, before| {
-        let story: Vec<_> = (1..).zip(&told).map(|(id, data)| ("event", id, data.as_str())).collect();
+        let mut story: Vec<_> = (1..).zip(&told).map(|(id, data)| ("event", id, data.as_str())).collect();
+        // What moves on a terminal, and what a later version may send, is nothing to a program that reads.
+        story.insert(3, ("usage", 3, USAGE));
+        story.insert(3, ("novelty", 3, "?"));
         match call.what.split('?').next().unwrap().rsplit('/').next().unwrap() {
             // The stream breaks once, and is taken up where it was.
-            "events" if call.header("last-event-id").is_none() => events(&story[..3]),
-            "events" if call.header("last-event-id") == Some("3") => events(&story[3..]),
+            "events" if call.header("last-event-id").is_none() => events(&story[..5]),
+            "events" if call.header("last-event-id") == Some("3") => events(&story[5..]),
             "logs" => events(&[("log", 3, r#"{"offset":0,"text":"hi\n"}"#), ("end", 3, r#"{"offset":3}"#)]),
             _ if before == 0 => detail("queued", ""),
             _ => detail("finished", r#","exit_code":3"#),

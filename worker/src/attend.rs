@@ -50,6 +50,7 @@ async fn run(worker: &Worker, lease: &Arc<Lease>, share: Share, stop: &Stop) -> 
             return ending(stop, Err(error));
         }
     };
+    worker.held.hear(lease.id, journal.clone());
     let post = Post { bench, lease, stop };
     let end = post.stream(&journal, start(lease, share.cores.clone(), bench, &journal, stop)).await;
     worker.room.give(share);

@@ -119,8 +119,8 @@ impl Client {
         json(send(self.own(Method::POST, "v1/leases").json(wanted).timeout(timeout)).await?).await
     }
 
-    pub(crate) async fn renew(&self, leases: Vec<LeaseId>, patience: Duration) -> Result<Renewed, CallError> {
-        let request = self.own(Method::POST, "v1/leases/renew").json(&RenewRequest { leases });
+    pub(crate) async fn renew(&self, held: &RenewRequest, patience: Duration) -> Result<Renewed, CallError> {
+        let request = self.own(Method::POST, "v1/leases/renew").json(held);
         json(send(request.timeout(patience)).await?).await
     }
 

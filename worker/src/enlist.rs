@@ -14,6 +14,8 @@ use crate::stop::Why;
 
 /// How soon to try again after leases could not be renewed.
 const RENEW_AGAIN: Duration = Duration::from_secs(1);
+/// How often while somebody watches a job: what it uses goes with the renewal.
+const WATCHED: Duration = Duration::from_secs(1);
 
 impl Worker {
     /// Introduces itself, for as long as the scheduler is away; `None` when it is to end before that.
@@ -54,37 +56,45 @@ impl Worker {
 
     /// Renews all leases again and again; never ends.
     pub(crate) async fn renew(&self, every: Duration) {
-        let mut wait = every;
+        let mut next = Instant::now() + every;
         loop {
             let changed = self.held.changed();
-            if self.held.is_empty() {
+            let Some(at) = self.held.next_renewal(next) else {
                 changed.await;
-                wait = every;
-            }
-            tokio::time::sleep(wait).await;
-            let leases = self.held.ids();
-            if leases.is_empty() {
+                next = Instant::now() + every;
                 continue;
-            }
-            let since = Instant::now();
-            wait = match self.bench.client.renew(leases.clone(), every.max(RENEW_AGAIN)).await {
-                Ok(renewed) => {
-                    if renewed.drain {
-                        self.retired.cancel();
-                    }
-                    let answers = leases.into_iter().zip(renewed.leases);
-                    answers.for_each(|(lease, renewal)| self.held.apply(lease, renewal, since));
-                    every
-                }
-                Err(CallError::Unauthorized { .. }) => {
-                    self.held.stop_all(Why::Lost);
-                    every
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the leases could not be renewed");
-                    every.min(RENEW_AGAIN)
-                }
             };
+            tokio::select! {
+                // Perhaps a lease that is to be renewed sooner.
+                () = changed => continue,
+                () = tokio::time::sleep_until(at.into()) => {}
+            }
+            next = self.renew_once(every).await;
         }
+    }
+
+    /// Renews all leases, and tells when to do it again.
+    async fn renew_once(&self, every: Duration) -> Instant {
+        let since = Instant::now();
+        let request = self.held.renewal(since);
+        let wait = match self.bench.client.renew(&request, every.max(RENEW_AGAIN)).await {
+            Ok(renewed) => {
+                if renewed.drain {
+                    self.retired.cancel();
+                }
+                let answers = request.leases.into_iter().zip(renewed.leases);
+                answers.for_each(|(lease, renewal)| self.held.apply(lease, renewal, since));
+                if renewed.watched { every.min(WATCHED) } else { every }
+            }
+            Err(CallError::Unauthorized { .. }) => {
+                self.held.stop_all(Why::Lost);
+                every
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the leases could not be renewed");
+                every.min(RENEW_AGAIN)
+            }
+        };
+        Instant::now() + wait
     }
 }

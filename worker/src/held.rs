@@ -6,10 +6,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use dayfly_jobs::LeaseId;
-use dayfly_jobs::wire::Renewal;
+use dayfly_jobs::wire::{LeaseSample, RenewRequest, Renewal};
 use tokio::sync::Notify;
 
+use crate::journal::{Journal, WORTH_TELLING};
 use crate::stop::{Stop, Why};
+
+/// How soon a lease is renewed for the first time: when the first step of its job may be worth telling of.
+const FIRST: Duration = WORTH_TELLING.saturating_add(Duration::from_millis(100));
 
 /// A lease counts as lost this long before its end: clocks drift, and killing takes its time. Of a short lease it is
 /// a quarter, so that there is time to renew it.
@@ -26,13 +30,45 @@ pub(crate) struct Held {
 struct One {
     deadline: Instant,
     stop: Stop,
+    /// When it is renewed ahead of the others, for the first word of what its job uses; none after that.
+    first: Option<Instant>,
+    /// Where the job says what it uses, once it runs.
+    journal: Option<Journal>,
 }
 
 impl Held {
     /// A lease that is good for so long from `since` on.
     pub(crate) fn add(&self, lease: LeaseId, since: Instant, lasts: Duration, stop: Stop) {
-        self.lock().insert(lease, One { deadline: deadline(since, lasts), stop });
+        let first = Some(since + FIRST);
+        self.lock().insert(lease, One { deadline: deadline(since, lasts), stop, first, journal: None });
         self.changed.notify_waiters();
+    }
+
+    /// Its job runs, and says in this journal what it uses.
+    pub(crate) fn hear(&self, lease: LeaseId, journal: Journal) {
+        if let Some(one) = self.lock().get_mut(&lease) {
+            one.journal = Some(journal);
+        }
+    }
+
+    /// When to renew leases that are all to be renewed at `all`; `None` when there are none.
+    pub(crate) fn next_renewal(&self, all: Instant) -> Option<Instant> {
+        let leases = self.lock();
+        let first = leases.values().filter_map(|one| one.first).min();
+        (!leases.is_empty()).then(|| first.map_or(all, |first| first.min(all)))
+    }
+
+    /// What to say to renew all of them now.
+    pub(crate) fn renewal(&self, now: Instant) -> RenewRequest {
+        let mut request = RenewRequest { leases: Vec::new(), samples: Vec::new() };
+        let mut leases = self.lock();
+        for (&lease, one) in leases.iter_mut() {
+            one.first = None;
+            request.leases.push(lease);
+            let told = one.journal.as_ref().and_then(|journal| journal.sample(now));
+            request.samples.extend(told.map(|(step, sample)| LeaseSample { lease, step, sample }));
+        }
+        request
     }
 
     /// A lease that is not needed any more.

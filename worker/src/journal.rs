@@ -1,13 +1,15 @@
-//! What a job has to say while it runs: its log, masked and capped, and its events. The job's thread writes, the
+//! What a job has to say while it runs: its log, masked and capped, its events, and what its step uses. The job's thread writes, the
 //! async side takes away; between them is a bounded buffer, so that a slow scheduler slows the job's output down
 //! instead of filling memory. Must not know how anything is sent.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use dayfly_jobs::wire::Progress;
-use dayfly_jobs::{Bytes, Digest, LogEnd, Masker};
+use dayfly_jobs::{Bytes, Digest, LogEnd, Masker, Sample};
+use dayfly_sandbox::Meter;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 
@@ -17,6 +19,9 @@ const MOST_WAITING: usize = 2 << 20;
 pub(crate) const FLUSH_AT: usize = 256 << 10;
 /// The most that goes with one call.
 pub(crate) const PIECE: usize = 1 << 20;
+
+/// How long a step has run before anybody wants to know what it uses.
+pub(crate) const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 /// The journal of one attempt. Clones are the same journal.
 #[derive(Debug, Clone)]
@@ -47,6 +52,8 @@ struct State {
     limit: u64,
     hash: Sha256,
     events: Vec<Progress>,
+    /// The step that was begun last, and the meter of its command.
+    step: (usize, Meter),
     /// Nobody takes anything away any more.
     broken: bool,
 }
@@ -63,6 +70,7 @@ impl Journal {
             limit: limit.get(),
             hash: Sha256::new(),
             events: Vec::new(),
+            step: (0, Meter::default()),
             broken: false,
         };
         let (news, plenty, room) = (Notify::new(), Notify::new(), Condvar::new());
@@ -78,6 +86,21 @@ impl Journal {
     pub(crate) fn say(&self, event: Progress) {
         self.lock().events.push(event);
         self.0.news.notify_one();
+    }
+
+    /// The meter for the command of this step.
+    pub(crate) fn meter(&self, step: usize) -> Meter {
+        // One for each step, so that what one uses is never told as another's.
+        let meter = Meter::default();
+        self.lock().step = (step, meter.clone());
+        meter
+    }
+
+    /// The step that runs and what it uses, once that is worth telling.
+    pub(crate) fn sample(&self, now: Instant) -> Option<(usize, Sample)> {
+        let (step, meter) = self.lock().step.clone();
+        let sample = meter.read(now)?;
+        (sample.wall_time.as_duration() >= WORTH_TELLING).then_some((step, sample))
     }
 
     /// A line of ours in the log.

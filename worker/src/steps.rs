@@ -125,6 +125,7 @@ fn exec(
     };
     let command = command(place, step, limits, request).stdin(stdin);
     let command = command.stdout(Stdio::sink(journal.writer())).stderr(Stdio::joined());
+    let command = command.meter(journal.meter(place));
     let outcome = sandbox.exec(&command, stop.cancel()).map_err(fault)?;
     if outcome.termination == Termination::Cancelled {
         return Err(Halt::Stopped);

@@ -1,6 +1,6 @@
 //! Jobs for people: tables and stories. Pure: values in, text out.
 
-use dayfly_jobs::wire::{Explanation, JobDetail, JobSummary};
+use dayfly_jobs::wire::{Explanation, JobDetail, JobSummary, RunningStep};
 use dayfly_jobs::{JobSpec, Outcome, StepResult, Termination, Verdict};
 
 use super::moment::{moment, span};
@@ -63,6 +63,7 @@ pub(crate) fn detail(job: &JobDetail) -> String {
         (summary.attempt.0 > 1 || summary.strikes > 0)
             .then(|| format!("{}, {} lost or failed", summary.attempt, summary.strikes)),
     );
+    row("running", job.running.as_ref().map(|running| running_step(running, &job.spec)));
     row("retry of", summary.retry_of.map(|id| id.to_string()));
     row("submitted", Some(moment(summary.submitted_ms)));
     row("started", summary.started_ms.map(moment));
@@ -70,6 +71,16 @@ pub(crate) fn detail(job: &JobDetail) -> String {
     row("took", took(summary));
     let steps = job.result.as_ref().map(|result| steps(&result.steps)).unwrap_or_default();
     format!("{}{steps}{}", render(&rows, ""), files(job))
+}
+
+/// What the step that runs uses.
+fn running_step(running: &RunningStep, spec: &JobSpec) -> String {
+    let sample = &running.sample;
+    let name = spec.steps.get(running.step).map(|step| shortened(&step.name, 40)).unwrap_or_default();
+    let [wall, cpu] =
+        [sample.wall_time.as_micros(), sample.cpu_time.as_micros()].map(|time| span(time / 1000));
+    let (memory, processes) = (size(sample.memory.get()), sample.processes);
+    format!("step '{name}' for {wall}, cpu {cpu}, memory {memory}, processes {processes}")
 }
 
 fn steps(steps: &[StepResult]) -> String {

@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
-use dayfly_jobs::wire::{Explanation, Happened, JobDetail, JobEvent};
+use dayfly_jobs::wire::{Explanation, Happened, JobDetail, JobEvent, RunningStep};
 use dayfly_jobs::{JobId, State};
 use tokio::sync::mpsc;
 
 use crate::args::Global;
-use crate::client::{Client, Events};
+use crate::client::{Client, Events, Message};
 use crate::error::CliError;
 use crate::exit;
 use crate::output::Out;
@@ -33,6 +33,8 @@ const WAITING: usize = 64;
 enum News {
     Event(JobEvent),
     Log(Piece),
+    /// What the step that runs uses.
+    Usage(RunningStep),
     /// Why it waits.
     Waits(String),
 }
@@ -77,6 +79,7 @@ async fn follow(client: &Client, job: &JobDetail, mut view: View) -> Result<Watc
             next = news.recv() => match next {
                 Some(Ok(News::Event(event))) => story.happened(event),
                 Some(Ok(News::Log(piece))) => story.log(piece),
+                Some(Ok(News::Usage(running))) => view.usage(&running),
                 Some(Ok(News::Waits(why))) => view.waits(&why)?,
                 Some(Err(error)) => return Err(error),
                 None => break Watched::Ended,
@@ -113,11 +116,25 @@ async fn tell_events(client: Client, id: JobId, to: mpsc::Sender<Result<News, Cl
     let mut events =
         Events::new(&client, &["jobs", &id.to_string(), "events"], vec![("follow", "true".into())]);
     loop {
-        let event = events.next().await.and_then(|message| log::decoded::<JobEvent>(&message));
-        let ends = event.as_ref().map_or(true, |event| matches!(event.what, Happened::Ended { .. }));
-        if to.send(event.map(News::Event)).await.is_err() || ends {
+        let news = events.next().await.and_then(|message| told(&message));
+        let Some(news) = news.transpose() else { continue };
+        let ends = match &news {
+            Ok(News::Event(event)) => matches!(event.what, Happened::Ended { .. }),
+            Ok(News::Log(_) | News::Usage(_) | News::Waits(_)) => false,
+            Err(_) => true,
+        };
+        if to.send(news).await.is_err() || ends {
             return;
         }
+    }
+}
+
+/// What a message on the stream of events says; nothing if it is of a type that came with a later version.
+fn told(message: &Message) -> Result<Option<News>, CliError> {
+    match message.event.as_str() {
+        "event" | "problem" => log::decoded(message).map(News::Event).map(Some),
+        "usage" => log::decoded(message).map(News::Usage).map(Some),
+        _ => Ok(None),
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) enum Scene {
     End(usize, Box<StepResult>),
     /// A step was skipped.
     Skip(usize),
+    /// The job ended in the middle of a step.
+    Stop(usize),
 }
 
 /// What is known so far.
@@ -118,6 +120,9 @@ impl Story {
             self.show_mark();
         }
         self.show_pending(u64::MAX);
+        if self.running {
+            self.ready.push(Scene::Stop(self.next.saturating_sub(1)));
+        }
         if self.next > 0 {
             self.ready.extend((self.next..steps).map(Scene::Skip));
         }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Attempt, JobId, JobResult, JobSpec, QueueName, State, TenantName, Timestamp, WorkerName};
+use crate::{
+    Attempt, JobId, JobResult, JobSpec, QueueName, Sample, State, TenantName, Timestamp, WorkerName,
+};
 
 /// The answer to a submit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -70,6 +72,24 @@ pub struct JobDetail {
     /// What became of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<JobResult>,
+    /// What the step that runs uses, once it has run for a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running: Option<RunningStep>,
+}
+
+/// What a step that runs uses, as its worker told last: every few seconds, every second while somebody watches. It
+/// is kept nowhere. Whoever follows a job's events gets each as an event of the type `usage`, which has no number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RunningStep {
+    /// In which attempt.
+    pub attempt: Attempt,
+    /// Its place among the steps, from 0.
+    pub step: usize,
+    /// When it was told.
+    pub at_ms: Timestamp,
+    /// What it uses.
+    #[serde(flatten)]
+    pub sample: Sample,
 }
 
 /// One page of a listing.

@@ -6,8 +6,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Attempt, Bytes, HostReport, JobResult, JobSpec, Label, LeaseId, QueueName, SecretName, StepResult,
-    TenantName, Timestamp, WorkerName,
+    Attempt, Bytes, HostReport, JobResult, JobSpec, Label, LeaseId, QueueName, Sample, SecretName,
+    StepResult, TenantName, Timestamp, WorkerName,
 };
 
 /// A worker introduces itself: `POST /v1/workers` with a join token.
@@ -109,6 +109,21 @@ impl fmt::Debug for Lease {
 pub struct RenewRequest {
     /// The leases it holds.
     pub leases: Vec<LeaseId>,
+    /// What the steps that run use: at most one for each lease, none for a step younger than a second.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<LeaseSample>,
+}
+
+/// What a step that runs uses. That of a lease which is lost counts no more than any other word of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct LeaseSample {
+    /// Which job, which attempt.
+    pub lease: LeaseId,
+    /// Its place among the steps, from 0.
+    pub step: usize,
+    /// What it uses.
+    #[serde(flatten)]
+    pub sample: Sample,
 }
 
 /// What became of them.
@@ -119,6 +134,9 @@ pub struct Renewed {
     /// Whether the worker should take no more jobs and end when it has none.
     #[serde(default)]
     pub drain: bool,
+    /// Whether somebody watches one of the jobs, so that a worker that can should renew every second.
+    #[serde(default)]
+    pub watched: bool,
 }
 
 /// What became of one lease.

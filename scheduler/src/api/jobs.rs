@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use dayfly_jobs::wire::{Explanation, JobDetail, JobEvent, JobSummary, Page, TokenInfo};
+use dayfly_jobs::wire::{Explanation, JobDetail, JobEvent, JobSummary, Page, RunningStep, TokenInfo};
 use dayfly_jobs::{JobId, QueueName, State as JobState};
 use serde::Deserialize;
 
@@ -89,7 +89,14 @@ pub(super) async fn get(
     State(app): State<App>,
     At(id): At<JobId>,
 ) -> Answered<JobDetail> {
-    ok(find(&app, &token, id).await?)
+    let mut job = find(&app, &token, id).await?;
+    let running = app.running(id, job.spec.steps.len());
+    let holds = |running: &RunningStep| {
+        running.attempt == job.summary.attempt
+            && matches!(job.summary.state, JobState::Leased | JobState::Running)
+    };
+    job.running = running.filter(holds);
+    ok(job)
 }
 
 /// Cancel a job.
@@ -147,7 +154,8 @@ pub(super) struct After {
 /// What happened to a job, in order.
 ///
 /// With `follow=true` or `Accept: text/event-stream` as server-sent events that go on until the job has ended; the id
-/// of each is its `seq`, and `Last-Event-ID` resumes after it.
+/// of each is its `seq`, and `Last-Event-ID` resumes after it. Between them come events of the type `usage`, which have
+/// no id and are not kept: what the step that runs uses, as a `RunningStep`.
 #[utoipa::path(get, path = "/v1/jobs/{id}/events", tag = "jobs",
     params(("id" = String, Path, description = "The job"),
         ("after" = Option<u64>, Query, description = "Only those after this `seq`"),
@@ -171,7 +179,7 @@ pub(super) async fn events(
             // Nothing will ever follow: a browser that gets this does not come again.
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
-        return Ok(stream::events(app, id, last).into_response());
+        return Ok(stream::events(app, &job, last).into_response());
     }
     let most = page(after.limit)?;
     let items: Vec<JobEvent> = app.store.events(id, after.after, most).await?;

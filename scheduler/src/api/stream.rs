@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use dayfly_jobs::wire::{Happened, JobEvent, LogEvent};
+use dayfly_jobs::wire::{Happened, JobDetail, JobEvent, LogEvent, RunningStep};
 use dayfly_jobs::{Attempt, JobId};
 use futures_util::Stream;
 use futures_util::stream::unfold;
@@ -67,18 +67,32 @@ enum Step {
     Stop,
 }
 
-/// What happened to a job after `after`.
-pub(super) fn events(app: App, job: JobId, after: u64) -> Sse<impl Stream<Item = Item>> {
-    let watch = app.watch(job);
-    stream(Events { app, job, watch, after, ready: VecDeque::new() })
+/// What happened to a job after `after`, and what it uses meanwhile.
+pub(super) fn events(app: App, job: &JobDetail, after: u64) -> Sse<impl Stream<Item = Item> + use<>> {
+    let (id, steps) = (job.summary.id, job.spec.steps.len());
+    let (watch, usage) = (app.watch(id), app.watch_usage(id));
+    stream(Events { app, job: id, steps, watch, usage, told: None, after, ready: VecDeque::new() })
 }
 
 struct Events {
     app: App,
     job: JobId,
+    /// How many it has.
+    steps: usize,
     watch: Watch,
+    usage: Watch,
+    /// What was said last of what it uses.
+    told: Option<RunningStep>,
     after: u64,
     ready: VecDeque<JobEvent>,
+}
+
+impl Events {
+    /// What it uses, unless that was said.
+    fn news_of_usage(&mut self) -> Option<RunningStep> {
+        let running = self.app.running(self.job, self.steps)?;
+        (self.told.replace(running) != Some(running)).then_some(running)
+    }
 }
 
 impl Source for Events {
@@ -88,8 +102,18 @@ impl Source for Events {
                 Ok(events) => self.ready.extend(events),
                 Err(error) => return failed(error),
             }
-            if self.ready.is_empty() && !wait(&self.app, &mut self.watch).await {
-                return Step::Stop;
+            if !self.ready.is_empty() {
+                break;
+            }
+            if let Some(running) = self.news_of_usage() {
+                // Without an id: what a stream that breaks resumes after stays as it is.
+                let event = Event::default().event("usage").json_data(running);
+                return event.map_or_else(|error| unwritable(&error), Step::Item);
+            }
+            tokio::select! {
+                () = self.watch.changed() => {}
+                () = self.usage.changed() => {}
+                () = self.app.closing.cancelled() => return Step::Stop,
             }
         }
         let Some(event) = self.ready.pop_front() else { return Step::Stop };
@@ -165,10 +189,12 @@ fn failed(error: crate::store::StoreError) -> Step {
 
 fn framed(name: &str, id: u64, data: &impl serde::Serialize) -> Result<Event, Step> {
     let event = Event::default().event(name).id(id.to_string()).retry(COME_AGAIN).json_data(data);
-    event.map_err(|error| {
-        tracing::error!(%error, "cannot write an event");
-        Step::Stop
-    })
+    event.map_err(|error| unwritable(&error))
+}
+
+fn unwritable(error: &axum::Error) -> Step {
+    tracing::error!(%error, "cannot write an event");
+    Step::Stop
 }
 
 fn size(bytes: &[u8]) -> u64 {

@@ -9,6 +9,7 @@ mod refusals;
 mod reports;
 mod server;
 mod streams;
+mod usage;
 
 use std::path::PathBuf;
 use std::sync::Arc;

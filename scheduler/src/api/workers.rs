@@ -92,17 +92,20 @@ pub(super) async fn lease(
     ok(app.lease(seat, request).await?)
 }
 
-/// Keep leases, and hear which jobs are to be stopped.
+/// Keep leases, tell what their jobs use, and hear which jobs are to be stopped.
 #[utoipa::path(post, path = "/v1/leases/renew", tag = "worker protocol",
     request_body = ref("#/components/schemas/RenewRequest"),
     responses((status = 200, description = "In the order asked", body = ref("#/components/schemas/Renewed"))))]
 pub(super) async fn renew(
     FromWorker(seat): FromWorker,
     State(app): State<App>,
-    Json(request): Json<RenewRequest>,
+    LargeJson(request): LargeJson<RenewRequest>,
 ) -> Answered<Renewed> {
-    if request.leases.len() > MOST_RENEWED {
+    if request.leases.len().max(request.samples.len()) > MOST_RENEWED {
         return Err(too_large(format!("{MOST_RENEWED} leases, not so many")));
+    }
+    if let Some(told) = request.samples.iter().find(|told| !told.sample.is_possible()) {
+        return Err(Problem::bad(format!("the sample of lease {} cannot have been measured", told.lease)));
     }
     ok(app.renew(&seat, &request).await?)
 }

@@ -1,6 +1,6 @@
 //! How jobs go out to workers and come back. Whether a worker may still speak for a job is the store's to decide.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -143,7 +143,19 @@ impl Service {
         let now = self.clock.now();
         let until = now.plus_millis(self.config.lease_ms);
         let leases: Vec<Renewal> = self.store.renew(&seat.name, &request.leases, until, now).await?;
-        Ok(Renewed { leases, drain: seat.draining })
+        let kept: BTreeSet<LeaseId> = request
+            .leases
+            .iter()
+            .zip(&leases)
+            .filter(|(_, renewal)| matches!(renewal, Renewal::Kept { .. }))
+            .map(|(lease, _)| *lease)
+            .collect();
+        for told in request.samples.iter().filter(|told| kept.contains(&told.lease)) {
+            self.gauges.note(told, now, until);
+            self.gauge_watchers.touch(told.lease.job);
+        }
+        let watched = kept.iter().any(|lease| self.gauge_watchers.watched(lease.job));
+        Ok(Renewed { leases, drain: seat.draining, watched })
     }
 
     pub(crate) async fn progress(

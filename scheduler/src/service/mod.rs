@@ -5,6 +5,7 @@ mod access;
 mod blobs;
 mod clockwork;
 mod explain;
+mod gauges;
 mod known;
 mod leases;
 mod submit;
@@ -14,7 +15,7 @@ mod watchers;
 use std::sync::Arc;
 
 use dayfly_jobs::JobId;
-use dayfly_jobs::wire::JobSummary;
+use dayfly_jobs::wire::{JobSummary, RunningStep};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -47,6 +48,9 @@ pub(crate) struct Service {
     pub(crate) closing: CancellationToken,
     waiters: Arc<Waiters>,
     watchers: Arc<Watchers>,
+    gauges: gauges::Gauges,
+    /// Those who want to know what a job uses while it runs.
+    gauge_watchers: Arc<Watchers>,
     seats: access::Seats,
     known: known::Known,
     /// Rung when something may be due earlier than the clockwork knows.
@@ -68,6 +72,8 @@ impl Service {
             closing: CancellationToken::new(),
             waiters: Arc::default(),
             watchers: Arc::default(),
+            gauges: gauges::Gauges::default(),
+            gauge_watchers: Arc::default(),
             seats: access::Seats::default(),
             known: known::Known::default(),
             due: clockwork::Alarm::default(),
@@ -95,6 +101,16 @@ impl Service {
         self.watchers.watch(job)
     }
 
+    /// Watches what the steps of a job use.
+    pub(crate) fn watch_usage(&self, job: JobId) -> Watch {
+        self.gauge_watchers.watch(job)
+    }
+
+    /// What the step that runs uses, of a job with so many steps.
+    pub(crate) fn running(&self, job: JobId, steps: usize) -> Option<RunningStep> {
+        self.gauges.latest(job, self.clock.now()).filter(|running| running.step < steps)
+    }
+
     /// A delivery is due at once.
     pub(crate) fn ring_reports(&self) {
         self.reports.notify_one();
@@ -107,6 +123,7 @@ impl Service {
 
     /// A job has ended and the end is committed.
     pub(crate) fn ended(&self, job: JobId) {
+        self.gauges.remove(job);
         self.watchers.touch(job);
         self.reports.notify_one();
     }
@@ -123,6 +140,7 @@ impl Service {
 
     /// A job waits again: it lost its worker.
     async fn requeued(&self, job: JobId) {
+        self.gauges.remove(job);
         self.watchers.touch(job);
         match self.store.job(&Scope::All, job).await {
             Ok(Some(detail)) => {

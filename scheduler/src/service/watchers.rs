@@ -30,6 +30,11 @@ impl Watchers {
         }
     }
 
+    /// Whether anybody watches a job.
+    pub(crate) fn watched(&self, job: JobId) -> bool {
+        self.lock().contains_key(&job)
+    }
+
     #[cfg(test)]
     fn len(&self) -> usize {
         self.lock().len()

@@ -61,3 +61,17 @@ fn a_reason_gives_way_to_a_stronger_one_only() {
     stop.stop(Why::Owner);
     assert_eq!(stop.why(), Some(Why::Lost));
 }
+
+#[test]
+fn a_lease_is_renewed_early_once() {
+    let (held, start) = (Held::default(), Instant::now());
+    let all = start + Duration::from_secs(5);
+    assert_eq!(held.next_renewal(all), None);
+    held.add(lease(1), start, LASTS, Stop::new().unwrap());
+    assert_eq!(held.next_renewal(all), Some(start + FIRST));
+    let soon = start + Duration::from_millis(50);
+    assert_eq!(held.next_renewal(soon), Some(soon));
+    let request = held.renewal(start + FIRST);
+    assert_eq!((request.leases, request.samples), (vec![lease(1)], Vec::new()), "nothing runs yet");
+    assert_eq!(held.next_renewal(all), Some(all));
+}

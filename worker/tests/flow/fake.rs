@@ -13,8 +13,8 @@ use axum::routing::{any, post, put};
 use axum::{Json, Router};
 use base64::Engine;
 use dayfly_jobs::wire::{
-    Completed, Completion, Lease, LeaseRequest, Leases, LogPosition, Progress, Registered, Registration,
-    RenewRequest, Renewal, Renewed,
+    Completed, Completion, Lease, LeaseRequest, LeaseSample, Leases, LogPosition, Progress, Registered,
+    Registration, RenewRequest, Renewal, Renewed,
 };
 use dayfly_jobs::{Attempt, Digest, JobId, JobSpec, LeaseId, SecretName, Timestamp};
 use serde_json::json;
@@ -48,6 +48,8 @@ pub(crate) struct Words {
     pub(crate) blob_reads: usize,
     pub(crate) blob_writes: usize,
     pub(crate) renewals: usize,
+    pub(crate) samples: Vec<LeaseSample>,
+    pub(crate) watched: bool,
     pub(crate) cancelled: Vec<LeaseId>,
     pub(crate) lost: Vec<LeaseId>,
     pub(crate) drain: bool,
@@ -212,10 +214,11 @@ async fn renew(State(fake): State<Fake>, Json(wanted): Json<RenewRequest>) -> Re
         false => Renewal::Kept { lasts_ms, cancel: words.cancelled.contains(lease) },
     };
     let leases = wanted.leases.iter().map(one).collect();
-    let drain = words.drain;
+    let (drain, watched) = (words.drain, words.watched);
+    words.samples.extend(wanted.samples);
     drop(words);
     fake.0.changed.notify_waiters();
-    Json(Renewed { leases, drain }).into_response()
+    Json(Renewed { leases, drain, watched }).into_response()
 }
 
 async fn events(

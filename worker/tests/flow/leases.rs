@@ -45,6 +45,27 @@ async fn a_cancelled_job_is_stopped_and_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_step_uses_is_told_once_it_has_run_for_a_second() {
+    let Some(bench) = Bench::start(|_| {}).await else { return };
+    // The fake has all leases renewed every 50 ms.
+    let short = bench.fake.submit(spec(job(&[("short", "sleep 0.4")])));
+    bench.fake.end_of(short).await;
+    assert!(bench.fake.words().renewals > 0 && bench.fake.words().samples.is_empty());
+    let script = "x=0; while [ $x -lt 20000 ]; do x=$((x+1)); done; sleep 1000 & wait";
+    let long = bench.fake.submit(spec(job(&[("first", "true"), ("second", script)])));
+    let told = bench.fake.until(|words| words.samples.last().copied());
+    let told = tokio::time::timeout(PATIENCE, told).await.unwrap();
+    assert_eq!((told.lease, told.step), (long, 1));
+    let sample = told.sample;
+    assert!(sample.wall_time.as_duration() >= Duration::from_secs(1), "{sample:?}");
+    assert!(sample.cpu_time.as_micros() > 0 && sample.memory.get() > 0, "{sample:?}");
+    assert_eq!(sample.processes, 2, "the shell and its sleep");
+    bench.fake.words().cancelled.push(long);
+    bench.fake.end_of(long).await;
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn after_a_lost_lease_not_another_word_is_said() {
     let Some(bench) = Bench::start(|_| {}).await else { return };
     let lease = begun(&bench).await;

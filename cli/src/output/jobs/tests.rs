@@ -51,6 +51,16 @@ fn a_job_is_told_in_full() {
 }
 
 #[test]
+fn a_job_that_runs_tells_what_its_step_uses() {
+    let mut job = job();
+    let used = json!({"attempt": 2, "step": 0, "at_ms": 7, "wall_time_us": 12_300_000, "cpu_time_us": 9_870_000,
+        "memory_bytes": 220_200_960, "processes": 3});
+    job.running = Some(serde_json::from_value(used).unwrap());
+    let line = "running    step 'make' for 12s, cpu 9.8s, memory 210M, processes 3\n";
+    assert!(detail(&job).contains(line), "{}", detail(&job));
+}
+
+#[test]
 fn jobs_are_listed_one_on_a_line() {
     insta::assert_snapshot!("list", list(&[job().summary]));
     assert_eq!(list(&[]), "there are no such jobs\n");

@@ -2,17 +2,19 @@
 //! failed step is unfolded.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use console::Term;
-use dayfly_jobs::{StepResult, Termination};
+use dayfly_jobs::wire::{Happened, RunningStep};
+use dayfly_jobs::{JobId, Sample, StepResult, Termination};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::super::Stream;
 use super::super::escape::{Escaper, escaped};
 use super::super::human::Colours;
 use super::super::moment::span;
-use super::{line, skipped, summary};
+use super::super::table::size;
+use super::{line, skipped, stopped, summary};
 use crate::error::CliError;
 use crate::watch::story::Scene;
 
@@ -22,12 +24,17 @@ const SHOWN: usize = 8;
 const KEPT: usize = 200;
 /// How far output is moved to the right.
 const INDENT: &str = "    ";
+/// How long what a step uses is shown without being told anew.
+const STALE: Duration = Duration::from_secs(10);
+/// Columns that the name of a step has at least.
+const SHORTEST_NAME: usize = 8;
 /// Characters of one line that are kept.
 const WIDE: usize = 400;
 
 /// The screen, and what is on it.
 #[derive(Debug)]
 pub(crate) struct Live {
+    job: JobId,
     steps: Vec<String>,
     unfolded: bool,
     colours: Colours,
@@ -36,30 +43,59 @@ pub(crate) struct Live {
     /// What the job waits for while no step runs.
     waits: String,
     running: Option<(usize, Instant)>,
+    /// What was said last of what a step uses, and when.
+    usage: Option<(usize, Sample, Instant)>,
     output: Output,
 }
 
 impl Live {
-    pub(super) fn open(steps: Vec<String>, unfolded: bool, colours: Colours) -> Self {
+    pub(super) fn open(job: JobId, steps: Vec<String>, unfolded: bool, colours: Colours) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stdout());
         // The template is ours; one that could not be read would show as the plain default.
         let style = ProgressStyle::with_template("{spinner} {msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
         let output = Output::default();
-        Self { steps, unfolded, colours, bar, waits: "waits".to_owned(), running: None, output }
+        let waits = "waits".to_owned();
+        Self { job, steps, unfolded, colours, bar, waits, running: None, usage: None, output }
     }
 
     pub(super) fn show(&mut self, scene: Scene) -> Result<(), CliError> {
         match scene {
-            Scene::Job(happened) => line(&happened).map_or(Ok(()), |line| self.waits(&line)),
+            Scene::Job(happened) => {
+                if ends_attempt(&happened) {
+                    (self.running, self.usage) = (None, None);
+                }
+                line(&happened).map_or(Ok(()), |line| self.waits(&line))
+            }
             Scene::Begin(step) => {
                 self.running = Some((step, Instant::now()));
                 self.output = Output::default();
+                self.correct_start();
                 self.tick()
             }
             Scene::Output(bytes) => self.output(&bytes),
             Scene::End(step, result) => self.end(step, &result),
             Scene::Skip(step) => self.print(&self.colours.paint(&escaped(&skipped(&self.name(step))), "2")),
+            Scene::Stop(step) => {
+                self.running = None;
+                self.print(&self.colours.paint(&escaped(&stopped(&self.name(step))), "31"))
+            }
+        }
+    }
+
+    /// What the step that runs uses.
+    pub(super) fn usage(&mut self, running: &RunningStep) {
+        self.usage = Some((running.step, running.sample, Instant::now()));
+        self.correct_start();
+    }
+
+    /// A step that ran before anybody watched began earlier than it was seen.
+    fn correct_start(&mut self) {
+        if let (Some((step, since)), Some((of, sample, heard))) = (&mut self.running, &self.usage)
+            && step == of
+            && let Some(began) = heard.checked_sub(sample.wall_time.as_duration())
+        {
+            *since = began.min(*since);
         }
     }
 
@@ -103,10 +139,9 @@ impl Live {
 
     fn unfold(&self) -> Result<(), CliError> {
         if self.output.dropped > 0 {
-            let count = self.output.dropped;
-            self.print(
-                &self.colours.paint(&format!("{INDENT}… {count} lines before these; see: dayfly logs"), "2"),
-            )?;
+            let (count, job) = (self.output.dropped, self.job);
+            let more = format!("{INDENT}… {count} lines before these; see: dayfly logs {job}");
+            self.print(&self.colours.paint(&more, "2"))?;
         }
         self.output.lines.iter().try_for_each(|line| self.print(&format!("{INDENT}{line}")))
     }
@@ -120,7 +155,10 @@ impl Live {
             None => fitting(&self.waits),
             Some((step, since)) => {
                 let elapsed = u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX);
-                fitting(&format!("{}  {}", escaped(&self.name(*step)), span(elapsed)))
+                // A scheduler that is away says nothing new, and what it said is no longer so.
+                let told = self.usage.as_ref().filter(|(of, _, heard)| of == step && heard.elapsed() < STALE);
+                let usage = told.map(|(_, sample, _)| sample);
+                running_line(&escaped(&self.name(*step)), elapsed, usage, width)
             }
         };
         if self.running.is_some() && !self.unfolded {
@@ -148,6 +186,34 @@ impl Live {
         self.bar.finish_and_clear();
         Ok(())
     }
+}
+
+/// Whether no step of before runs any more.
+fn ends_attempt(happened: &Happened) -> bool {
+    match happened {
+        Happened::Leased { .. }
+        | Happened::HandedBack { .. }
+        | Happened::Failed { .. }
+        | Happened::Lost { .. }
+        | Happened::Ended { .. } => true,
+        Happened::Submitted
+        | Happened::StepStarted { .. }
+        | Happened::StepEnded { .. }
+        | Happened::Refused { .. }
+        | Happened::CancelRequested => false,
+    }
+}
+
+/// A step that runs, on one line of so many columns. The name gives way to the numbers.
+fn running_line(name: &str, elapsed: u64, usage: Option<&Sample>, width: usize) -> String {
+    let mut numbers = span(elapsed);
+    if let Some(sample) = usage {
+        let (cpu, memory) = (span(sample.cpu_time.as_micros() / 1000), size(sample.memory.get()));
+        numbers += &format!(", cpu {cpu}, memory {memory}");
+    }
+    let room = width.saturating_sub(console::measure_text_width(&numbers) + 2).max(SHORTEST_NAME);
+    let line = format!("{}  {numbers}", console::truncate_str(name, room, "…"));
+    console::truncate_str(&line, width, "…").into_owned()
 }
 
 /// The end of what a step printed, as lines that steer no terminal.
@@ -205,7 +271,25 @@ const fn untabbed(c: char) -> char {
 
 #[cfg(test)]
 mod tests {
+    use dayfly_jobs::{Bytes, CpuTime, WallTime};
+
     use super::*;
+
+    #[test]
+    fn a_step_that_runs_shows_its_numbers_however_narrow_the_terminal_is() {
+        let (wall_time, cpu_time) = (WallTime::secs(75), CpuTime::millis(61_500));
+        let sample = Sample { wall_time, cpu_time, memory: Bytes::mib(210), processes: 3 };
+        let name = "compile the whole of the world";
+        for (usage, width, shown) in [
+            (None, 80, "compile the whole of the world  1m15s"),
+            (Some(&sample), 80, "compile the whole of the world  1m15s, cpu 1m01s, memory 210M"),
+            (Some(&sample), 55, "compile the whole of th…  1m15s, cpu 1m01s, memory 210M"),
+            (Some(&sample), 30, "compile…  1m15s, cpu 1m01s, m…"),
+            (Some(&sample), 1, "…"),
+        ] {
+            assert_eq!(running_line(name, 75_000, usage, width), shown);
+        }
+    }
 
     #[test]
     fn what_is_kept_of_output_is_bounded_and_steers_nothing() {

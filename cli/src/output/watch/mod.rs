@@ -1,7 +1,7 @@
 //! A job as it runs: on a terminal live and folded, else as plain lines.
 
 use dayfly_jobs::StepResult;
-use dayfly_jobs::wire::{Happened, JobDetail};
+use dayfly_jobs::wire::{Happened, JobDetail, RunningStep};
 
 use super::human::Colours;
 use super::jobs::{end, mark, verdict};
@@ -32,11 +32,12 @@ impl View {
     /// As the options and the terminal ask.
     pub(crate) fn open(job: &JobDetail, global: &Global) -> Result<Self, CliError> {
         let names = job.spec.steps.iter().map(|step| step.name.clone()).collect();
+        let id = job.summary.id;
         let moves = Stream::Stdout.is_terminal() && !is_dumb();
         Ok(match (global.json, moves) {
             (true, _) => Self::Silent,
             (false, false) => Self::Plain(Plain::open(names)?),
-            (false, true) => Self::Live(Box::new(Live::open(names, global.verbose > 0, colours()))),
+            (false, true) => Self::Live(Box::new(Live::open(id, names, global.verbose > 0, colours()))),
         })
     }
 
@@ -46,6 +47,14 @@ impl View {
             Self::Live(live) => live.show(scene),
             Self::Plain(plain) => plain.show(scene),
             Self::Silent => Ok(()),
+        }
+    }
+
+    /// Shows what the step that runs uses.
+    pub(crate) fn usage(&mut self, running: &RunningStep) {
+        match self {
+            Self::Live(live) => live.usage(running),
+            Self::Plain(_) | Self::Silent => {}
         }
     }
 
@@ -103,6 +112,11 @@ fn skipped(name: &str) -> String {
     format!("- {name}: skipped")
 }
 
+/// A step that the end of the job ended.
+fn stopped(name: &str) -> String {
+    format!("✗ {name}: stopped")
+}
+
 /// How a step ended and what it used.
 fn summary(name: &str, result: &StepResult) -> String {
     match &result.outcome {
@@ -123,9 +137,37 @@ pub(crate) fn ending(job: &JobDetail) -> String {
     let end = match &job.result {
         Some(result) => verdict(&result.verdict, &job.spec),
         None => {
-            let reason = summary.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
-            format!("{}{reason}", summary.state.name().replace('_', " "))
+            let state = summary.state.name().replace('_', " ");
+            match summary.reason.as_deref() {
+                None => state,
+                Some(reason) if reason.starts_with(&state) => reason.to_owned(),
+                Some(reason) => format!("{state}: {reason}"),
+            }
         }
     };
     format!("dayfly: job {} '{}' {end}\n", summary.id, summary.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_said_once() {
+        for (state, reason, said) in [
+            ("cancelled", Some("cancelled by its owner"), "cancelled by its owner"),
+            ("cancelled", None, "cancelled"),
+            ("infrastructure_error", Some("no room"), "infrastructure error: no room"),
+        ] {
+            let text = "steps: [{run: make}]";
+            let spec = dayfly_jobs::JobSpec::parse(text, dayfly_jobs::Format::Yaml).unwrap();
+            let job = serde_json::from_value(serde_json::json!({
+                "id": "01m9x3s0d8kq3v7zj2r5t6w8ab", "name": "n", "tenant": "t", "queue": "q", "priority": 0,
+                "state": state, "attempt": 1, "strikes": 0, "cancel": true, "submitted_ms": 0, "reason": reason,
+                "spec": spec,
+            }));
+            let expected = format!("dayfly: job 01m9x3s0d8kq3v7zj2r5t6w8ab 'n' {said}\n");
+            assert_eq!(ending(&job.unwrap()), expected);
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! A job as plain lines, for files and programs: the output as it is, with a line before and after each step.
 
 use super::super::LogSink;
-use super::{line, skipped, summary};
+use super::{line, skipped, stopped, summary};
 use crate::error::CliError;
 use crate::watch::story::Scene;
 
@@ -27,6 +27,7 @@ impl Plain {
             Scene::Begin(step) => self.say(&format!("> {}", name(step))),
             Scene::End(step, result) => self.say(&summary(name(step), &result)),
             Scene::Skip(step) => self.say(&skipped(name(step))),
+            Scene::Stop(step) => self.say(&stopped(name(step))),
             Scene::Output(bytes) => {
                 self.open_line = bytes.last().is_some_and(|byte| *byte != b'\n');
                 self.sink.write(&bytes)

@@ -40,6 +40,7 @@ fn told(scenes: Vec<Scene>) -> String {
         Scene::Output(bytes) => String::from_utf8(bytes).unwrap(),
         Scene::End(_, _) => "]".to_owned(),
         Scene::Skip(step) => format!("-{step}"),
+        Scene::Stop(step) => format!("/{step}"),
     };
     scenes.into_iter().map(short).collect()
 }
@@ -81,7 +82,7 @@ fn what_runs_is_shown_when_it_has_waited_a_little() {
     story.happened(started(2, 3));
     assert_eq!(told(story.scenes()), "-1[2");
     story.log(bytes(5, "f"));
-    assert_eq!(told(story.finish(0)), "def");
+    assert_eq!(told(story.finish(0)), "def/2", "the job ended in the middle of it");
 }
 
 #[test]

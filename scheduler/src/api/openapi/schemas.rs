@@ -4,8 +4,8 @@
 use dayfly_jobs::wire::{
     BlobInfo, Caps, Completed, Completion, Delivery, Explanation, JobDetail, JobEvent, JobSummary,
     LeaseRequest, Leases, LogEvent, LogPosition, Page, Problem, Progress, Queue, Registered, Registration,
-    RenewRequest, Renewed, SecretInfo, Submitted, Tenant, TokenCreated, TokenInfo, TokenRequest, WebhookKey,
-    WorkerInfo,
+    RenewRequest, Renewed, RunningStep, SecretInfo, Submitted, Tenant, TokenCreated, TokenInfo, TokenRequest,
+    WebhookKey, WorkerInfo,
 };
 use dayfly_jobs::{Artifact, JobSpec};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
@@ -33,7 +33,7 @@ pub(super) fn all() -> Map<String, Value> {
     // Each of these comes to lie under its own name.
     let mut named = Map::new();
     under!(generator, named:
-        "" JobDetail, "" JobSummary, "" Submitted, "" Explanation, "" LogEvent, "" BlobInfo, "" Problem,
+        "" JobDetail, "" JobSummary, "" Submitted, "" RunningStep, "" Explanation, "" LogEvent, "" BlobInfo, "" Problem,
         "" Registration, "" Registered, "" LeaseRequest, "" Leases, "" RenewRequest, "" Renewed,
         "" LogPosition, "" Completion, "" Completed, "" TokenRequest, "" TokenCreated, "" WebhookKey, "" Caps,
         "" super::super::workers::Drain, "" super::super::admin::Share, "" super::super::admin::SecretValue,

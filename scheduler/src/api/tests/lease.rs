@@ -82,7 +82,9 @@ async fn a_worker_that_is_to_drain_hears_of_it_at_once() {
     server.submit(&job("a")).await;
     let leases: Leases = json_of(worker.poll(100), StatusCode::OK).await;
     assert!(leases.drain && leases.leases.is_empty());
-    let call = worker.call(Method::POST, "/v1/leases/renew").json(&RenewRequest { leases: Vec::new() });
+    let call = worker
+        .call(Method::POST, "/v1/leases/renew")
+        .json(&RenewRequest { leases: Vec::new(), samples: Vec::new() });
     let renewed: Renewed = json_of(call, StatusCode::OK).await;
     assert!(renewed.drain);
 }
@@ -95,7 +97,7 @@ async fn renewing_brings_the_wish_to_cancel_and_tells_what_is_lost() {
     let lease = worker.lease().await.id;
     let stranger = LeaseId { job: id, attempt: Attempt(9) };
     let renew = || async {
-        let request = RenewRequest { leases: vec![lease, stranger] };
+        let request = RenewRequest { leases: vec![lease, stranger], samples: Vec::new() };
         let call = worker.call(Method::POST, "/v1/leases/renew").json(&request);
         json_of::<Renewed>(call, StatusCode::OK).await.leases
     };

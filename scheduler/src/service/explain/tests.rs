@@ -28,7 +28,7 @@ fn job(state: State) -> JobDetail {
         ended_ms: None,
         retry_of: None,
     };
-    JobDetail { summary, spec, result: None }
+    JobDetail { summary, spec, result: None, running: None }
 }
 
 fn happened(what: Vec<(u32, Happened)>) -> Vec<JobEvent> {

@@ -32,6 +32,7 @@ pub(super) async fn job(
         summary,
         spec: Columns(&row).json("spec")?,
         result: Columns(&row).json_if("result")?,
+        running: None,
     }))
 }
 
