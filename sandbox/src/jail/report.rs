@@ -100,8 +100,9 @@ pub(crate) fn send_failed(socket: BorrowedFd<'_>, failure: Failure) -> nix::Resu
 pub(crate) fn receive(socket: BorrowedFd<'_>) -> nix::Result<Report> {
     let mut bytes = [0; size_of::<Wire>()];
     let received = match message::receive(socket, &mut bytes) {
-        // A process that died with our unread message in its queue resets the connection.
-        Err(Errno::ECONNRESET) => return Ok(Report::Closed),
+        // A process that ended with our unread message in its queue resets the connection, which is told before
+        // what it said itself: that, or the end, comes next.
+        Err(Errno::ECONNRESET) => message::receive(socket, &mut bytes)?,
         other => other?,
     };
     if received.len == 0 {
@@ -123,5 +124,29 @@ pub(crate) fn receive(socket: BorrowedFd<'_>) -> nix::Result<Report> {
             Ok(Report::Failed(Failure { stage, errno: Errno::from_raw(errno.cast_signed()), index }))
         }
         _ => Err(Errno::EBADMSG),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsFd;
+
+    use super::*;
+
+    #[test]
+    fn last_words_are_heard_though_ours_were_not() {
+        let (ours, theirs) = message::pair().unwrap();
+        message::send(ours.as_fd(), b"!", &[]).unwrap();
+        let failure = Failure { stage: SetupStage::Spawn, errno: Errno::EAGAIN, index: 0 };
+        send_failed(theirs.as_fd(), failure).unwrap();
+        drop(theirs);
+        let heard = receive(ours.as_fd()).unwrap();
+        assert!(matches!(heard, Report::Failed(told) if told == failure), "{heard:?}");
+        assert!(matches!(receive(ours.as_fd()).unwrap(), Report::Closed));
+
+        let (ours, theirs) = message::pair().unwrap();
+        message::send(ours.as_fd(), b"!", &[]).unwrap();
+        drop(theirs);
+        assert!(matches!(receive(ours.as_fd()).unwrap(), Report::Closed));
     }
 }
