@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use dayfly_jobs::{Limit, Limits};
 use dayfly_policies::{Catalog, Policy};
-use dayfly_sandbox::{Bind, Network, Root, SandboxSpec, Toolchain};
+use dayfly_sandbox::{Bind, Counted, Network, Root, SandboxSpec, Toolchain};
 
 use crate::args::{BackendArg, RunArgs, SandboxArgs};
 use crate::config::Settings;
@@ -75,6 +75,7 @@ impl Request {
                 root: root(args.sandbox.root.as_ref(), toolchains)?,
                 binds: args.sandbox.bind.iter().map(bind).collect::<Result<_, _>>()?,
                 network: network(&args.sandbox, settings),
+                counted: Counted::Each,
                 waive: args.sandbox.waive.iter().copied().collect(),
             },
             cgroup_parent: settings.config.cgroup.parent.clone(),

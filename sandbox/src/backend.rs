@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use dayfly_jobs::Outcome;
 
-use crate::{Cancel, Command, SandboxError, SandboxSpec};
+use crate::{Cancel, Command, SandboxError, SandboxSpec, Total};
 
 /// Makes sandboxes.
 pub trait Backend: Send + Sync {
@@ -17,6 +17,15 @@ pub trait Backend: Send + Sync {
 
 /// One job's sandbox. Dropping it kills what runs in it and removes every trace.
 pub trait Sandbox: Send {
+    /// Limits what all commands use together, for a sandbox whose specification says [`crate::Counted::Together`].
+    /// To be called once, when the inputs are in place and before the first command: they are taken off the memory.
+    /// Where such a limit is exceeded, all that runs in the sandbox is killed, and the command that runs or was to
+    /// run next ends as over that limit.
+    ///
+    /// # Errors
+    /// A limit cannot be enforced here, or the inputs leave no memory.
+    fn limit_total(&mut self, total: &Total) -> Result<(), SandboxError>;
+
     /// Runs one command to its end. Files and background processes of earlier commands are still there.
     ///
     /// # Errors

@@ -55,6 +55,22 @@ pub enum SandboxError {
         /// The smallest value that makes sense.
         smallest: Bytes,
     },
+    /// The files that were put into a sandbox leave no memory for its commands.
+    #[error(
+        "the files that are put into the workspace take {files} of the {memory} of memory that all commands have \
+         together, and leave less than starting any program takes; raise the limit memory"
+    )]
+    FullOfFiles {
+        /// What the files take.
+        files: Bytes,
+        /// The limit.
+        memory: Bytes,
+    },
+    /// The limits of all commands together were not set before the first, or there are none, or set twice.
+    #[error(
+        "the limits of all commands of a sandbox together are set once, before the first, if its specification says so"
+    )]
+    TotalMisplaced,
     /// The kernel does not let us make namespaces.
     #[error("cannot make the namespaces of a jail: {errno}; {fix}")]
     Namespaces {

@@ -25,6 +25,6 @@ pub use error::SandboxError;
 pub use jail::{Jail, JailBackend, JailBuilder, Pool};
 pub use meter::Meter;
 pub use slot::SlotError;
-pub use spec::{Access, Bind, Network, Root, SandboxSpec, Toolchain};
+pub use spec::{Access, Bind, Counted, Network, Root, SandboxSpec, Toolchain, Total};
 pub use stage::SetupStage;
 pub use sweep::{SweepReport, sweep};

@@ -1,12 +1,15 @@
 //! What a sandbox looks like from inside, before any command is known.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use dayfly_jobs::Limit;
+use dayfly_jobs::{Bytes, Cpus, Limit, Limits};
 pub use dayfly_policies::Network;
 use dayfly_policies::Policy;
+
+use crate::cgroup::Wants;
 
 /// The shape of a sandbox.
 #[derive(Debug, Clone)]
@@ -19,8 +22,43 @@ pub struct SandboxSpec {
     pub binds: Vec<Bind>,
     /// What network there is.
     pub network: Network,
+    /// How limits count.
+    pub counted: Counted,
     /// Limits that may go unenforced when this host cannot enforce them; each is told in the result.
     pub waive: BTreeSet<Limit>,
+}
+
+/// How limits count. Each command has its own either way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Counted {
+    /// For each command with what it leaves running. So two that leave something may use the double together.
+    #[default]
+    Each,
+    /// Also for all commands together: [`crate::Sandbox::limit_total`] must be called before the first. Takes one
+    /// more control group.
+    Together,
+}
+
+/// What all commands of one sandbox may use together, with what they leave running and the files they write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Total {
+    /// Memory, as in [`Limits::memory`].
+    pub memory: Bytes,
+    /// Processes and threads at the same time.
+    pub processes: NonZeroU32,
+    /// Processors; `None` means all of the host's.
+    pub cpus: Option<Cpus>,
+}
+
+impl Total {
+    /// No more together than one command may use by these limits.
+    pub fn of(limits: &Limits) -> Self {
+        Self { memory: limits.memory, processes: limits.processes, cpus: limits.cpus.clone() }
+    }
+
+    pub(crate) fn wants(&self) -> Wants {
+        Wants::of_cpus(self.cpus.as_ref())
+    }
 }
 
 /// What is at `/`. It is read-only either way.

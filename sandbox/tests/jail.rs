@@ -6,13 +6,14 @@ mod jail {
     mod pool;
     mod sandbox;
     mod streams;
+    mod total;
     mod workspace;
 }
 
 use std::sync::Arc;
 
 use dayfly_jobs::{Bytes, CpuTime, Limits, Outcome, WallTime};
-use dayfly_sandbox::{Command, Jail, Stdio};
+use dayfly_sandbox::{Command, Jail, JailBuilder, Stdio};
 
 /// The policy most tests run under.
 fn policy() -> Arc<dayfly_policies::Policy> {
@@ -31,7 +32,12 @@ fn limits() -> Limits {
 
 /// A jail, or `None` with a named skip on a host that cannot make one.
 fn jail(test: &str) -> Option<Jail> {
-    match Jail::builder(policy()).build() {
+    jail_of(test, |jail| jail)
+}
+
+/// The same with something changed about it.
+fn jail_of(test: &str, change: impl FnOnce(JailBuilder) -> JailBuilder) -> Option<Jail> {
+    match change(Jail::builder(policy())).build() {
         Ok(jail) => Some(jail),
         Err(error) if std::env::var_os("DAYFLY_REQUIRE").is_none() => {
             skip(test, &error.to_string());

@@ -7,9 +7,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use dayfly_jobs::wire::Lease;
-use dayfly_jobs::{Action, BackendKind, CpuSet, Cpus, Limits, NetworkRequest, RootRequest, Shell, Step};
+use dayfly_jobs::{
+    Action, BackendKind, CpuSet, Cpus, JobSpec, Limits, NetworkRequest, RootRequest, Shell, Step,
+};
 use dayfly_policies::Policy;
-use dayfly_sandbox::{Network, Root, SandboxSpec, Toolchain};
+use dayfly_sandbox::{Counted, Network, Root, SandboxSpec, Toolchain, Total};
 
 use crate::error::Halt;
 
@@ -67,6 +69,7 @@ impl Request {
             root,
             binds: Vec::new(),
             network,
+            counted: Counted::Together,
             waive: BTreeSet::new(),
         };
         Ok(Self { sandbox, env: environment(lease, toolchains)?, cores })
@@ -80,9 +83,17 @@ impl Request {
         env
     }
 
+    /// What all steps may use together: what the job was admitted with.
+    pub(crate) fn total(&self, spec: &JobSpec) -> Total {
+        Total::of(&self.with_cores(spec.limits.clone()))
+    }
+
     /// The limits of a step, with the cores the worker chose.
     pub(crate) fn limits(&self, step: &Step) -> Limits {
-        let mut limits = step.limits.clone();
+        self.with_cores(step.limits.clone())
+    }
+
+    fn with_cores(&self, mut limits: Limits) -> Limits {
         if let (Some(Cpus::Pinned(_)), Some(cores)) = (&limits.cpus, &self.cores) {
             limits.cpus = Some(Cpus::Pinned(cores.clone()));
         }

@@ -71,6 +71,7 @@ fn story(
     let mut workspace = Workspace::create(&request, bench)?;
     let sandbox = workspace.sandbox()?;
     stage(&*sandbox, lease, bench, stop)?;
+    sandbox.limit_total(&request.total(&lease.spec)).map_err(steps::fault)?;
     let ran = steps::run(sandbox, lease, &request, journal, stop)?;
     // Only what is dead cannot change the files we are about to read.
     sandbox.stop()?;

@@ -157,9 +157,10 @@ fn input(sandbox: &dyn Sandbox, step: &Step) -> Result<Result<Stdio, String>, Ha
 }
 
 /// Which errors of the sandbox are the job's own: it asks for something that no host can give.
-fn fault(error: SandboxError) -> Halt {
+pub(crate) fn fault(error: SandboxError) -> Halt {
     match error {
         SandboxError::TooSmall { .. }
+        | SandboxError::FullOfFiles { .. }
         | SandboxError::BadCommand { .. }
         | SandboxError::NetworkRefused { .. } => Halt::Bad(error.to_string()),
         SandboxError::Policy(_) => Halt::Bad(error.to_string()),

@@ -13,8 +13,8 @@ use nix::unistd::{UnlinkatFlags, read, unlinkat, write};
 
 use super::CgroupError;
 
-/// How long removing waits for killed processes to be gone.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait for killed processes to be gone.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Larger than any control file with counters.
 const ENOUGH: usize = 4096;
 
@@ -97,7 +97,7 @@ impl Dir {
         unlinkat(&self.fd, name, UnlinkatFlags::RemoveDir)
     }
 
-    /// The names of the folders below this one that are UTF-8, as all of ours are.
+    /// The names of the folders below this one that are UTF-8, as all of ours are; not `.` and `..`.
     pub(super) fn children(&self) -> Result<Vec<String>, CgroupError> {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let failed = |errno| CgroupError::file("list", &self.path, errno);
@@ -106,6 +106,7 @@ impl Dir {
             let entry = entry.map_err(failed)?;
             if entry.file_type() == Some(nix::dir::Type::Directory)
                 && let Ok(name) = entry.file_name().to_str()
+                && !matches!(name, "." | "..")
             {
                 names.push(name.to_owned());
             }

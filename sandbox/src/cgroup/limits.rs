@@ -1,10 +1,11 @@
 //! What both versions share in setting limits and reading counters.
 
 use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
 
 use dayfly_jobs::{CpuSet, CpuTime};
 
-use super::files::Dir;
+use super::files::{Dir, PATIENCE};
 use super::{CgroupError, parse};
 
 /// CPU time per period, and the period, in microseconds. The kernel wants a quota of at least a millisecond.
@@ -44,6 +45,26 @@ pub(super) fn process_counts(pids: &Dir) -> Result<(Option<u32>, u64), CgroupErr
     let peak = pids.parse_if_any("pids.peak", "a number of processes", number)?;
     let refused = pids.parse("pids.events", "max", |text| parse::field(text, "max"))?;
     Ok((peak, refused))
+}
+
+/// Processes and threads that are in the group now, its zombies with them.
+pub(super) fn processes(pids: &Dir) -> Result<u64, CgroupError> {
+    pids.parse("pids.current", "a number of processes", parse::number)
+}
+
+/// Waits until the last of the killed has been reaped, so that they count for nobody's limit any more.
+pub(super) fn await_release(pids: &Dir) -> Result<(), CgroupError> {
+    let start = Instant::now();
+    let mut pause = Duration::from_micros(50);
+    while processes(pids)? > 0 {
+        if start.elapsed() > PATIENCE {
+            let waited_ms = start.elapsed().as_millis();
+            return Err(CgroupError::StillAlive { path: pids.path().into(), waited_ms });
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(5));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -34,6 +34,16 @@ impl From<CgroupError> for MakeError {
     }
 }
 
+impl MakeError {
+    /// As an error, where nothing in the way can be ours to remove.
+    pub(super) fn into_error(self, name: &GroupName) -> CgroupError {
+        match self {
+            Self::Exists => CgroupError::file("make", name.as_str(), Errno::EEXIST),
+            Self::ParentGone(error) | Self::Other(error) => error,
+        }
+    }
+}
+
 fn is_gone(error: &CgroupError) -> bool {
     matches!(error, CgroupError::File { errno: Errno::ENOENT | Errno::ENODEV, .. })
 }
@@ -79,7 +89,7 @@ pub(super) fn group<T>(
     remove_leftover: impl Fn() -> Result<(), CgroupError>,
     renew_parent: impl Fn() -> Result<(), CgroupError>,
 ) -> Result<T, CgroupError> {
-    let mut last = CgroupError::file("make", name.as_str(), Errno::EEXIST);
+    let mut last = MakeError::Exists.into_error(name);
     for _ in 0..TRIES {
         match attempt() {
             Ok(made) => return Ok(made),

@@ -1,7 +1,8 @@
 //! Control groups: one driver trait, one implementation for each version of the kernel interface.
 //!
 //! A driver makes groups below one parent; a group holds the processes of one command, limits them, counts
-//! what they use, and kills them. Nothing here knows about jails, and nothing kills a process by number.
+//! what they use, and kills them. A total group holds such groups, and limits them together. Nothing here knows
+//! about jails, and nothing kills a process by number.
 //!
 //! `cgroups-rs` finds the layout and the mounts of version 1 and makes the parent groups there (it knows how
 //! a cpuset parent is filled). What happens for every job is file access by descriptor in `files.rs`: the
@@ -34,6 +35,7 @@ pub(crate) use gauge::Gauge;
 pub(crate) use lack::{Facility, Lack};
 pub(crate) use name::GroupName;
 
+use crate::Total;
 use crate::slot::SlotNumber;
 
 /// The version of the kernel interface.
@@ -57,10 +59,20 @@ pub(crate) struct Wants {
 impl Wants {
     /// What these limits need.
     pub(crate) fn of(limits: &Limits) -> Self {
+        Self::of_cpus(limits.cpus.as_ref())
+    }
+
+    /// What a limit on processors needs.
+    pub(crate) fn of_cpus(cpus: Option<&Cpus>) -> Self {
         Self {
-            cpu_quota: matches!(limits.cpus, Some(Cpus::Millis(_))),
-            cpu_set: matches!(limits.cpus, Some(Cpus::Pinned(_))),
+            cpu_quota: matches!(cpus, Some(Cpus::Millis(_))),
+            cpu_set: matches!(cpus, Some(Cpus::Pinned(_))),
         }
+    }
+
+    /// What either of the two needs.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { cpu_quota: self.cpu_quota || other.cpu_quota, cpu_set: self.cpu_set || other.cpu_set }
     }
 
     /// Whether a group made for these wants serves the other as well.
@@ -90,13 +102,19 @@ pub(crate) trait Driver: Send + Sync + Debug {
     /// The group cannot be made; nothing of it is left.
     fn create(&self, name: &GroupName, wants: Wants) -> Result<Box<dyn Group>, CgroupError>;
 
-    /// The names of all groups that exist below our parent, whoever made them.
+    /// Makes a group for groups, on the terms of [`Driver::create`]. No process can be in it.
+    ///
+    /// # Errors
+    /// The group cannot be made; nothing of it is left.
+    fn create_total(&self, name: &GroupName) -> Result<Box<dyn TotalGroup>, CgroupError>;
+
+    /// The names of all groups right below our parent, whoever made them.
     ///
     /// # Errors
     /// The parent cannot be read.
     fn groups(&self) -> Result<BTreeSet<GroupName>, CgroupError>;
 
-    /// Kills what is in this group and removes it; fine when it is gone already. The caller holds its slot.
+    /// Kills what is in this group and those in it, and removes them; fine when it is gone already. The caller holds its slot.
     ///
     /// # Errors
     /// It cannot be removed.
@@ -159,6 +177,62 @@ pub(crate) trait Group: Send + Debug {
     fn is_empty(&self) -> Result<bool, CgroupError>;
 
     /// Waits for killed processes to be gone and removes the group.
+    ///
+    /// # Errors
+    /// It is left for the sweep.
+    fn remove(self: Box<Self>) -> Result<(), CgroupError>;
+}
+
+/// The control group over those of a sandbox's commands. What was charged to one that was removed stays charged
+/// to this one: files in memory, above all. Dropping it without [`TotalGroup::remove`] leaves it for the sweep.
+pub(crate) trait TotalGroup: Send + Debug {
+    /// Sets the limits of all groups in it together, once. Gives the mechanism for each, as [`Group::apply`] does.
+    ///
+    /// # Errors
+    /// A limit cannot be enforced and is not waived.
+    fn apply(&mut self, total: &Total, waived: &BTreeSet<Limit>) -> Result<Receipt, CgroupError>;
+
+    /// Makes an empty group in it.
+    ///
+    /// # Errors
+    /// The group cannot be made; nothing of it is left.
+    fn create(&mut self, name: &GroupName, wants: Wants) -> Result<Box<dyn Group>, CgroupError>;
+
+    /// CPU time of all groups in it so far, removed ones too. One system call.
+    ///
+    /// # Errors
+    /// The counter cannot be read.
+    fn cpu_time(&self) -> Result<CpuTime, CgroupError>;
+
+    /// Whether its own limit on memory was hit since this was asked last. The kernel has killed for it then, all
+    /// that is in it or one process; for the rest, and for those that were forked meanwhile, call
+    /// [`TotalGroup::kill`].
+    ///
+    /// # Errors
+    /// The kernel does not tell.
+    fn ran_out(&mut self) -> Result<bool, CgroupError>;
+
+    /// Whether more processes are in it than its limit allows: one that was put in, which the kernel may let in.
+    ///
+    /// # Errors
+    /// The kernel does not tell.
+    fn is_overfull(&self) -> Result<bool, CgroupError>;
+
+    /// Whether its limit ever kept a process from being made, where the kernel counts that here and not in the
+    /// group the process was to be in.
+    ///
+    /// # Errors
+    /// The kernel does not tell.
+    fn has_refused(&self) -> Result<bool, CgroupError>;
+
+    /// Kills every process in it and waits until all of them count for nothing any more. The groups that are in it
+    /// cannot be used again; new ones can be made.
+    ///
+    /// # Errors
+    /// Some process could not be killed, or hangs in the kernel.
+    fn kill(&self) -> Result<(), CgroupError>;
+
+    /// Removes it. The groups in it must have been removed.
     ///
     /// # Errors
     /// It is left for the sweep.

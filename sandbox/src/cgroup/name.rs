@@ -1,10 +1,14 @@
 //! Names of groups.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
+use super::CgroupError;
+use super::files::Dir;
 use crate::slot::SlotNumber;
 
-/// `slot-17.3`: the slot that whoever made the group holds, and a number it uses once.
+/// `slot-17.3`: the slot that whoever made the group holds, and a number it uses once. A group in the group of a
+/// whole sandbox has a name of its own, of the same slot.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct GroupName {
     slot: SlotNumber,
@@ -22,6 +26,11 @@ impl GroupName {
         let (slot, number) = text.strip_prefix("slot-")?.split_once('.')?;
         let name = Self::new(SlotNumber::new(slot.parse().ok()?)?, number.parse().ok()?);
         (name.text == text).then_some(name)
+    }
+
+    /// The groups of ours right below this folder, whoever made them.
+    pub(super) fn all_in(dir: &Dir) -> Result<BTreeSet<Self>, CgroupError> {
+        Ok(dir.children()?.iter().filter_map(|name| Self::parse(name)).collect())
     }
 
     /// The slot.

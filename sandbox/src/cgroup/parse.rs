@@ -12,6 +12,11 @@ pub(super) fn number(text: &str) -> Option<u64> {
     text.trim_end().parse().ok()
 }
 
+/// A file with a number, or with `max` where there is no limit: `Some(None)`.
+pub(super) fn ceiling(text: &str) -> Option<Option<u64>> {
+    if text.trim_end() == "max" { Some(None) } else { number(text).map(Some) }
+}
+
 /// One value of a file with lines `key value`.
 pub(super) fn field(text: &str, key: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.parse().ok())

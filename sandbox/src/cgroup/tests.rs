@@ -19,6 +19,8 @@ use nix::sys::stat::Mode;
 use super::{Driver, Entry, Group, GroupName, Layout, Wants};
 use crate::slot::SlotNumber;
 
+mod total;
+
 /// A driver with a parent of its own that is removed at the end, whatever the test did.
 pub(crate) struct Bench {
     pub(crate) driver: Arc<dyn Driver>,

@@ -4,6 +4,8 @@
 
 mod group;
 mod kill;
+mod seats;
+mod total;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -17,8 +19,10 @@ use nix::errno::Errno;
 
 use super::files::Dir;
 use super::lack::{Facility, Lack, host_has_swap};
-use super::{CgroupError, Claim, Driver, Group, GroupName, Layout, Wants, claim, make};
-use group::{V1Group, remove_seats};
+use super::{CgroupError, Claim, Driver, Group, GroupName, Layout, TotalGroup, Wants, claim, make};
+use group::V1Group;
+use seats::Seat;
+use total::V1Total;
 
 use crate::slot::SlotNumber;
 
@@ -71,13 +75,6 @@ struct Hierarchy {
 #[derive(Debug)]
 pub(super) struct Hierarchies(Vec<Hierarchy>);
 
-/// Our parent group in one hierarchy.
-#[derive(Debug)]
-struct Parent {
-    roles: u8,
-    dir: Dir,
-}
-
 /// The driver.
 #[derive(Debug)]
 pub(super) struct V1 {
@@ -85,7 +82,7 @@ pub(super) struct V1 {
     name: String,
     hierarchies: Vec<Hierarchy>,
     /// The parents, in the order of [`Role::ALL`]. Replaced when a sweep has removed them.
-    parents: RwLock<Arc<[Parent]>>,
+    parents: RwLock<Arc<[Seat]>>,
     facts: Arc<Facts>,
 }
 
@@ -121,7 +118,7 @@ impl V1 {
         Ok(Self { name: name.into(), hierarchies, parents: RwLock::new(parents), facts })
     }
 
-    fn parents(&self) -> Arc<[Parent]> {
+    fn parents(&self) -> Arc<[Seat]> {
         self.parents.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -152,11 +149,16 @@ impl Driver for V1 {
         Ok(Box::new(group))
     }
 
+    fn create_total(&self, name: &GroupName) -> Result<Box<dyn TotalGroup>, CgroupError> {
+        let attempt = || V1Total::make(&self.parents(), name, &self.facts);
+        let total = make::group(name, attempt, || self.remove_leftover(name), || self.renew())?;
+        Ok(Box::new(total))
+    }
+
     fn groups(&self) -> Result<BTreeSet<GroupName>, CgroupError> {
         let mut groups = BTreeSet::new();
         for parent in self.parents().iter() {
-            let names = parent.dir.children()?;
-            groups.extend(names.iter().filter_map(|name| GroupName::parse(name)));
+            groups.extend(GroupName::all_in(&parent.dir)?);
         }
         Ok(groups)
     }
@@ -167,8 +169,9 @@ impl Driver for V1 {
         for parent in parents.iter() {
             dirs.extend(parent.dir.child(name.as_str())?);
         }
+        total::clear(&dirs)?;
         kill::kill_all(&dirs)?;
-        remove_seats(parents.iter().map(|parent| &parent.dir), name)
+        seats::remove(parents.iter().map(|parent| &parent.dir), name)
     }
 
     fn remove_parent(&self) -> Result<bool, CgroupError> {
@@ -191,7 +194,7 @@ impl Driver for V1 {
 }
 
 /// The parent in which slots are claimed.
-fn first(parents: &[Parent]) -> Result<&Parent, CgroupError> {
+fn first(parents: &[Seat]) -> Result<&Seat, CgroupError> {
     parents.first().ok_or_else(|| CgroupError::unusable("no hierarchy is left", mount_fix("pids")))
 }
 
@@ -210,7 +213,7 @@ fn hierarchies(mounts: &Mounts) -> Vec<Hierarchy> {
 
 /// Opens the parents. Where one is missing or half made, the library makes them all: a new cpuset must be
 /// filled, level by level, before anything can enter it.
-fn make_parents(name: &str, hierarchies: &[Hierarchy]) -> Result<Arc<[Parent]>, CgroupError> {
+fn make_parents(name: &str, hierarchies: &[Hierarchy]) -> Result<Arc<[Seat]>, CgroupError> {
     let tops: Vec<_> =
         hierarchies.iter().map(|hierarchy| Dir::open(&hierarchy.point)).collect::<Result<_, _>>()?;
     let mut dirs: Vec<_> = tops.iter().map(|top| top.child(name)).collect::<Result<_, _>>()?;
@@ -224,7 +227,7 @@ fn make_parents(name: &str, hierarchies: &[Hierarchy]) -> Result<Arc<[Parent]>, 
         dirs = tops.iter().map(|top| top.ensure(name).map(Some)).collect::<Result<_, _>>()?;
     }
     let parents = hierarchies.iter().zip(dirs.into_iter().flatten());
-    Ok(parents.map(|(hierarchy, dir)| Parent { roles: hierarchy.roles, dir }).collect())
+    Ok(parents.map(|(hierarchy, dir)| Seat { roles: hierarchy.roles, dir }).collect())
 }
 
 /// Whether a parent that exists is filled, which somebody else may be about to do.

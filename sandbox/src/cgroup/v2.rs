@@ -2,6 +2,7 @@
 
 mod group;
 mod place;
+mod total;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,9 +15,10 @@ use super::files::Dir;
 use super::lack::{Facility, Lack, host_has_swap};
 use super::make::{self, MakeError};
 use super::parse::Mount;
-use super::{CgroupError, Claim, Driver, Group, GroupName, Layout, Wants, claim, parse};
+use super::{CgroupError, Claim, Driver, Group, GroupName, Layout, TotalGroup, Wants, claim, parse};
 use group::V2Group;
 pub(super) use place::Place;
+use total::V2Total;
 
 use crate::slot::SlotNumber;
 
@@ -68,32 +70,47 @@ impl V2 {
         Ok(())
     }
 
-    fn has(&self, facility: Facility) -> bool {
-        self.facts.lacks.iter().all(|lack| lack.facility != facility)
+    /// Makes a folder and what `open` makes of it. While it exists, nobody removes the parent.
+    fn make<T>(
+        &self,
+        name: &GroupName,
+        open: impl Fn(&Arc<Dir>) -> Result<T, CgroupError>,
+    ) -> Result<T, CgroupError> {
+        let attempt = || make_below(&self.parent(), name, &open);
+        make::group(name, attempt, || self.remove_leftover(name), || self.renew())
     }
+}
 
-    fn make(&self, parent: &Arc<Dir>, name: &GroupName, wants: Wants) -> Result<V2Group, MakeError> {
-        let error = |errno| CgroupError::file("make", parent.path().join(name.as_str()), errno);
-        parent.make(name.as_str()).map_err(|errno| MakeError::of(errno, error(errno)))?;
-        let made = self.finish(parent, name, wants);
-        if made.is_err() {
-            parent.remove(name.as_str())?;
-        }
-        Ok(made?)
+/// Makes a folder and what `open` makes of it; nothing is left of it otherwise.
+fn make_below<T>(
+    parent: &Arc<Dir>,
+    name: &GroupName,
+    open: impl Fn(&Arc<Dir>) -> Result<T, CgroupError>,
+) -> Result<T, MakeError> {
+    let error = |errno| CgroupError::file("make", parent.path().join(name.as_str()), errno);
+    parent.make(name.as_str()).map_err(|errno| MakeError::of(errno, error(errno)))?;
+    let made = open(parent);
+    if made.is_err() {
+        parent.remove(name.as_str())?;
     }
+    Ok(made?)
+}
 
-    /// Turns on what the group wants (while it exists, nobody removes the parent) and opens it.
-    fn finish(&self, parent: &Arc<Dir>, name: &GroupName, wants: Wants) -> Result<V2Group, CgroupError> {
-        for (wanted, facility, controller) in
-            [(wants.cpu_quota, Facility::CpuQuota, "cpu"), (wants.cpu_set, Facility::CpuSet, "cpuset")]
-        {
-            // What is lacking is told when a limit needs it.
-            if wanted && self.has(facility) {
-                place::enable(parent, &[controller])?;
-            }
+fn open(parent: &Dir, name: &GroupName) -> Result<Dir, CgroupError> {
+    let gone = || CgroupError::file("open", parent.path().join(name.as_str()), Errno::ENOENT);
+    parent.child(name.as_str())?.ok_or_else(gone)
+}
+
+/// Turns on what these wants need in the groups below. What is lacking is told when a limit needs it.
+fn enable(above: &Dir, wants: Wants, facts: &Facts) -> Result<(), CgroupError> {
+    for (wanted, facility, controller) in
+        [(wants.cpu_quota, Facility::CpuQuota, "cpu"), (wants.cpu_set, Facility::CpuSet, "cpuset")]
+    {
+        if wanted && facts.lacks.iter().all(|lack| lack.facility != facility) {
+            place::enable(above, &[controller])?;
         }
-        V2Group::open(parent, name, &self.facts)
     }
+    Ok(())
 }
 
 impl Driver for V2 {
@@ -110,20 +127,26 @@ impl Driver for V2 {
     }
 
     fn create(&self, name: &GroupName, wants: Wants) -> Result<Box<dyn Group>, CgroupError> {
-        let attempt = || self.make(&self.parent(), name, wants);
-        let group = make::group(name, attempt, || self.remove_leftover(name), || self.renew())?;
-        Ok(Box::new(group))
+        let group = self.make(name, |parent| {
+            enable(parent, wants, &self.facts)?;
+            V2Group::open(parent, name, &self.facts)
+        });
+        Ok(Box::new(group?))
+    }
+
+    fn create_total(&self, name: &GroupName) -> Result<Box<dyn TotalGroup>, CgroupError> {
+        Ok(Box::new(self.make(name, |parent| V2Total::open(parent, name, &self.facts))?))
     }
 
     fn groups(&self) -> Result<BTreeSet<GroupName>, CgroupError> {
-        let names = self.parent().children()?;
-        Ok(names.iter().filter_map(|name| GroupName::parse(name)).collect())
+        GroupName::all_in(&self.parent())
     }
 
     fn remove_leftover(&self, name: &GroupName) -> Result<(), CgroupError> {
         let parent = self.parent();
         let Some(dir) = parent.child(name.as_str())? else { return Ok(()) };
         group::kill(&dir)?;
+        GroupName::all_in(&dir)?.iter().try_for_each(|below| dir.remove(below.as_str()))?;
         parent.remove(name.as_str())
     }
 

@@ -29,6 +29,8 @@ pub(crate) struct Facts<'a> {
     pub limits: &'a Limits,
     /// Whether the cgroup ever hit its memory limit.
     pub memory_limit_hit: bool,
+    /// The limit of all commands together that was exceeded meanwhile: everything was killed for it.
+    pub exceeded_together: Option<Limit>,
     /// Which part of the writable tree was full at the end.
     pub full: Option<Limit>,
     /// Whether a limit is enforced; one that was waived cannot be exceeded.
@@ -58,6 +60,9 @@ const SIGXFSZ: u8 = 25;
 pub(crate) fn classify(facts: &Facts<'_>) -> Result<Termination, HostFault> {
     if let Some(reason) = &facts.killed {
         return Ok(of_kill(reason.clone()));
+    }
+    if let Some(limit) = facts.exceeded_together {
+        return Ok(exceeded(limit));
     }
     if facts.usage.oom_kills > 0 && facts.end == End::Killed(SIGKILL) {
         return match facts.memory_limit_hit {
@@ -150,9 +155,21 @@ mod tests {
     ) {
         let (limits, mut usage, waived) = (limits(), Usage::default(), BTreeSet::new());
         let (memory_limit_hit, full) = change(&mut usage);
-        let facts =
-            Facts { end, killed, usage: &usage, limits: &limits, memory_limit_hit, full, waived: &waived };
-        assert_eq!(classify(&facts), expected);
+        let facts = facts(end, &usage, &limits, &waived);
+        assert_eq!(classify(&Facts { killed, memory_limit_hit, full, ..facts }), expected);
+    }
+
+    fn facts<'a>(end: End, usage: &'a Usage, limits: &'a Limits, waived: &'a BTreeSet<Limit>) -> Facts<'a> {
+        Facts {
+            end,
+            killed: None,
+            usage,
+            limits,
+            memory_limit_hit: false,
+            exceeded_together: None,
+            full: None,
+            waived,
+        }
     }
 
     #[test]
@@ -190,6 +207,18 @@ mod tests {
         check(End::Killed(9), None, oom(false), Err(HostFault::OutOfMemory));
         // A helper was killed, the program dealt with it.
         check(End::Exited(3), None, oom(true), Ok(Termination::Exited { code: 3 }));
+    }
+
+    #[test]
+    fn what_all_used_together_outranks_everything_but_our_own_kill() {
+        let (limits, usage, waived) = (limits(), Usage { oom_kills: 1, ..Usage::default() }, BTreeSet::new());
+        for end in [End::Killed(9), End::Exited(0), End::Exited(3)] {
+            let facts =
+                Facts { exceeded_together: Some(Limit::Memory), ..facts(end, &usage, &limits, &waived) };
+            assert_eq!(classify(&facts), Ok(exceeded(Limit::Memory)));
+            let facts = Facts { killed: Some(KillReason::Cancelled), ..facts };
+            assert_eq!(classify(&facts), Ok(Termination::Cancelled));
+        }
     }
 
     #[test]

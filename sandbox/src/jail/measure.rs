@@ -3,8 +3,8 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use dayfly_jobs::{CpuTime, Cpus, Limit, Limits, Output, Timings, Usage, WallTime};
-use nix::sys::statvfs::fstatvfs;
+use dayfly_jobs::{Bytes, CpuTime, Cpus, Limit, Output, Timings, Usage, WallTime};
+use nix::sys::statvfs::{Statvfs, fstatvfs};
 use nix::unistd::{SysconfVar, sysconf};
 
 use super::streams::Outlet;
@@ -12,10 +12,10 @@ use super::supervise::Observed;
 use crate::SandboxError;
 use crate::cgroup::GroupStats;
 
-/// How many processors a command can use at once. A quota does not count: what it gives for a whole period can be
-/// spent on all processors in a part of it.
-pub(crate) fn processors(limits: &Limits, online: u32) -> u32 {
-    match &limits.cpus {
+/// How many processors can be used at once under this limit. A quota does not count: what it gives for a whole period
+/// can be spent on all processors in a part of it.
+pub(crate) fn processors(cpus: Option<&Cpus>, online: u32) -> u32 {
+    match cpus {
         None | Some(Cpus::Millis(_)) => online,
         Some(Cpus::Pinned(set)) => u32::try_from(set.len()).unwrap_or(u32::MAX),
     }
@@ -66,10 +66,20 @@ pub(crate) fn collect(stdout: Outlet, stderr: Outlet) -> Output {
     Output { stdout, stderr, truncated: cut_stdout || cut_stderr }
 }
 
+/// What the files of the writable tree take.
+pub(crate) fn files(scratch: &OwnedFd) -> Result<Bytes, SandboxError> {
+    let found = look(scratch)?;
+    let blocks = found.blocks().saturating_sub(found.blocks_free());
+    Ok(Bytes::new(blocks.saturating_mul(found.fragment_size())))
+}
+
+fn look(scratch: &OwnedFd) -> Result<Statvfs, SandboxError> {
+    fstatvfs(scratch).map_err(|errno| SandboxError::system("look at the writable tree", errno))
+}
+
 /// Which part of the writable tree is used up.
 pub(crate) fn full(scratch: &OwnedFd) -> Result<Option<Limit>, SandboxError> {
-    let found =
-        fstatvfs(scratch).map_err(|errno| SandboxError::system("look at the writable tree", errno))?;
+    let found = look(scratch)?;
     Ok(match (found.blocks_available(), found.files_available()) {
         (0, _) => Some(Limit::Disk),
         (_, 0) => Some(Limit::Inodes),

@@ -22,6 +22,7 @@ mod sink;
 mod spawn;
 mod streams;
 mod supervise;
+mod total;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -36,7 +37,7 @@ use self::shape::Shape;
 pub(crate) use self::spawn::NAMESPACES;
 use crate::cgroup::{self, CgroupError, Wants};
 use crate::slot::Slots;
-use crate::{Backend, Bind, Cancel, Command, Network, Root, Sandbox, SandboxError, SandboxSpec};
+use crate::{Backend, Bind, Cancel, Command, Counted, Network, Root, Sandbox, SandboxError, SandboxSpec};
 
 /// Makes jails of one shape.
 ///
@@ -73,6 +74,7 @@ impl Jail {
             root: Root::Host { toolchains: Vec::new() },
             binds: Vec::new(),
             network: Network::None,
+            counted: Counted::Each,
             waive: BTreeSet::new(),
         };
         JailBuilder { spec, cgroup_parent: None }
@@ -128,6 +130,13 @@ impl JailBuilder {
     #[must_use]
     pub fn network(mut self, network: Network) -> Self {
         self.spec.network = network;
+        self
+    }
+
+    /// How limits count.
+    #[must_use]
+    pub fn counted(mut self, counted: Counted) -> Self {
+        self.spec.counted = counted;
         self
     }
 

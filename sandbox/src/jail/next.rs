@@ -1,11 +1,15 @@
 //! The process of a command that is not known yet, on its way or waiting.
 
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
 use super::identity::Identity;
 use super::shape::Shape;
 use super::spawn::{self, Courier, Init, Parked};
+use super::total::{self, Whole};
 use crate::SandboxError;
 use crate::cgroup::{Group, Wants};
 use crate::slot::Slot;
+use crate::sys::message;
 
 /// The process of a command that is not known yet, and its group.
 #[derive(Debug)]
@@ -21,6 +25,16 @@ pub(crate) enum Stage {
     Here(Parked),
 }
 
+impl Stage {
+    /// Waits until the process waits for its command.
+    pub(crate) fn settle(self, shape: &Shape) -> Result<Parked, SandboxError> {
+        match self {
+            Self::Coming(courier) => spawn::await_parked(shape, courier),
+            Self::Here(parked) => Ok(parked),
+        }
+    }
+}
+
 impl Next {
     /// Makes a group and sends a courier.
     pub(crate) fn start(
@@ -28,12 +42,10 @@ impl Next {
         slot: &Slot,
         init: &Init,
         identity: Identity,
+        whole: Option<&mut Whole>,
         wants: Wants,
     ) -> Result<Self, SandboxError> {
-        let group = match &shape.driver {
-            Some(driver) => Some(driver.create(&slot.next_group(), wants)?),
-            None => None,
-        };
+        let group = total::group_of_command(shape.driver.as_deref(), whole, slot, wants)?;
         match spawn::start_courier(shape, init, identity, group.as_deref()) {
             Ok(courier) => Ok(Self { group, wants, stage: Stage::Coming(courier) }),
             Err(error) => {
@@ -51,21 +63,6 @@ impl Next {
         }
     }
 
-    /// Waits until the process waits for its command.
-    pub(crate) fn settle(self, shape: &Shape) -> Result<(Parked, Option<Box<dyn Group>>), SandboxError> {
-        let parked = match self.stage {
-            Stage::Coming(courier) => spawn::await_parked(shape, courier),
-            Stage::Here(parked) => Ok(parked),
-        };
-        match parked {
-            Ok(parked) => Ok((parked, self.group)),
-            Err(error) => {
-                drop_group(self.group);
-                Err(error)
-            }
-        }
-    }
-
     /// Kills the process and removes the group.
     pub(crate) fn discard(self) {
         match self.stage {
@@ -73,6 +70,38 @@ impl Next {
             Stage::Here(parked) => spawn::abandon(&parked),
         }
         drop_group(self.group);
+    }
+}
+
+/// A command's process that must be reaped whatever happens, or init could never end.
+pub(crate) struct Job {
+    pub parked: Parked,
+    reaped: bool,
+}
+
+impl Job {
+    pub(crate) fn new(parked: Parked) -> Self {
+        Self { parked, reaped: false }
+    }
+
+    /// Gives it its command and standard streams.
+    pub(crate) fn send(&self, order: &OwnedFd, streams: [&OwnedFd; 3]) -> Result<(), SandboxError> {
+        let [stdin, stdout, stderr] = streams.map(AsRawFd::as_raw_fd);
+        message::send(self.parked.report.as_fd(), b"!", &[order.as_raw_fd(), stdin, stdout, stderr])
+            .map_err(|_| SandboxError::CommandLost)
+    }
+
+    /// The supervisor has waited for it.
+    pub(crate) fn reaped(mut self) {
+        self.reaped = true;
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        if !self.reaped {
+            spawn::abandon(&self.parked);
+        }
     }
 }
 

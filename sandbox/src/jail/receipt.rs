@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use dayfly_jobs::{Bytes, Enforcement, Limit, Limits, Receipt};
+use dayfly_jobs::{Bytes, Cpus, Enforcement, Limit, Limits, Receipt};
 
 use super::shape::Shape;
-use crate::SandboxError;
 use crate::cgroup::{Group, Wants};
 use crate::slot::Slots;
+use crate::{SandboxError, Total};
 
 /// Below this no program can be executed.
-const LEAST_MEMORY: Bytes = Bytes::mib(1);
+pub(crate) const LEAST_MEMORY: Bytes = Bytes::mib(1);
 /// The folders of the writable tree and a few files.
 const LEAST_INODES: u64 = 16;
 
@@ -34,7 +34,7 @@ pub(crate) fn enforce(
 ) -> Result<Receipt, SandboxError> {
     let mut receipt = match group {
         Some(group) => group.apply(limits, &shape.waived)?,
-        None => groupless(limits, &shape.waived)?
+        None => groupless(limits.cpus.as_ref(), &shape.waived)?
             .into_iter()
             .map(|limit| (limit, Enforcement::Waived("no cgroup can be made here".into())))
             .collect(),
@@ -69,9 +69,14 @@ pub(crate) fn receipt(shape: &Shape, slots: &Slots, limits: &Limits) -> Result<R
     receipt
 }
 
+/// Whether limits of all commands together, which no cgroup enforces here, are waived.
+pub(crate) fn check_waived(shape: &Shape, total: &Total) -> Result<(), SandboxError> {
+    groupless(total.cpus.as_ref(), &shape.waived).map(drop)
+}
+
 /// The limits that would need a cgroup; an error when one of them is not waived.
-fn groupless(limits: &Limits, waived: &BTreeSet<Limit>) -> Result<Vec<Limit>, SandboxError> {
-    let cpus = limits.cpus.as_ref().map(|_| Limit::Cpus);
+fn groupless(cpus: Option<&Cpus>, waived: &BTreeSet<Limit>) -> Result<Vec<Limit>, SandboxError> {
+    let cpus = cpus.map(|_| Limit::Cpus);
     let needed: Vec<_> = super::GROUP_LIMITS.into_iter().chain(cpus).collect();
     match needed.iter().find(|limit| !waived.contains(limit)) {
         None => Ok(needed),

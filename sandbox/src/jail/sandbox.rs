@@ -1,6 +1,8 @@
 //! One living jail: made, used for commands one after another, removed.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+mod room;
+
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,12 +15,12 @@ use super::shape::Shape;
 use super::spawn::{self, Built, Init, Parked};
 use super::streams::{Input, Outlet};
 use super::supervise::{Observed, Supervisor, Watch};
+use super::total::{Halt, Whole};
 use super::{measure, order, receipt};
 use crate::cgroup::{Group, GroupStats, Wants};
 use crate::meter::Shown;
 use crate::slot::{Slot, Slots, UIDS_PER_SLOT};
-use crate::sys::message;
-use crate::{Cancel, Command, Sandbox, SandboxError};
+use crate::{Cancel, Command, Counted, Sandbox, SandboxError, Total};
 
 /// A jail and everything that must go when it goes, in the order it must go.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(crate) struct JailSandbox {
     next: Option<Next>,
     /// The group of the present command.
     group: Option<Box<dyn Group>>,
+    /// The group over those of all commands, in a sandbox that is limited as a whole.
+    whole: Option<Whole>,
     /// Groups of finished commands. Removing one takes time, which is not the finished command's; and background
     /// processes may live in it.
     finished: Vec<Box<dyn Group>>,
@@ -46,8 +50,9 @@ impl JailSandbox {
         let born = Instant::now();
         let slot = slots.acquire(shape.driver.as_deref())?;
         let identity = identity_of(&slot);
+        let mut whole = Whole::make(shape, &slot)?;
         let init = spawn::start_init(shape, identity)?;
-        let next = match Next::start(shape, &slot, &init, identity, wants) {
+        let next = match Next::start(shape, &slot, &init, identity, whole.as_mut(), wants) {
             Ok(next) => next,
             Err(error) => {
                 spawn::end(init);
@@ -61,6 +66,7 @@ impl JailSandbox {
                 built,
                 next: Some(next),
                 group: None,
+                whole,
                 finished: Vec::new(),
                 init: Some(init),
                 slot,
@@ -76,10 +82,11 @@ impl JailSandbox {
 
     /// Waits until the next command's process waits for its command.
     pub(crate) fn prepare(&mut self) -> Result<(), SandboxError> {
-        if let Some(next) = self.next.take() {
-            let wants = next.wants;
-            let (parked, group) = next.settle(&self.shape)?;
-            self.next = Some(Next { group, wants, stage: Stage::Here(parked) });
+        if let Some(Next { group, wants, stage }) = self.next.take() {
+            // Where it fails, the group goes with the jail.
+            self.finished.extend(group);
+            let stage = Stage::Here(stage.settle(&self.shape)?);
+            self.next = Some(Next { group: self.finished.pop(), wants, stage });
         }
         // Waiting in a pool is not part of making it.
         self.born = None;
@@ -116,29 +123,56 @@ impl JailSandbox {
                 if let Some(unfit) = other {
                     unfit.discard();
                 }
-                let next = Next::start(&self.shape, &self.slot, init, self.identity, wants)?;
+                let whole = self.whole.as_mut();
+                let next = Next::start(&self.shape, &self.slot, init, self.identity, whole, wants)?;
                 next.send_in()?;
                 next
             }
         };
-        let (parked, group) = next.settle(&self.shape)?;
-        self.group = group;
-        Ok(parked)
+        self.group = next.group;
+        next.stage.settle(&self.shape)
     }
 
     fn execute(&mut self, command: &Command, cancel: &Cancel, last: bool) -> Result<Outcome, SandboxError> {
         let start = self.born.take().unwrap_or_else(Instant::now);
-        let limits = &command.limits;
-        receipt::check(&self.shape, limits)?;
+        receipt::check(&self.shape, &command.limits)?;
         self.tidy_up()?;
+        if self.whole.as_ref().is_some_and(|whole| !whole.is_limited()) {
+            return Err(SandboxError::TotalMisplaced);
+        }
+        let begun = match self.overrun()? {
+            Some(limit) => Err(Halt::NoRoom(limit)),
+            None => self.attempt(start, command, cancel, last),
+        };
+        let limit = match begun {
+            Ok(outcome) => return Ok(outcome),
+            Err(Halt::NoRoom(limit)) => limit,
+            Err(Halt::Fault(error)) => self.blame(&error)?.ok_or(error)?,
+        };
+        self.finished.extend(self.group.take());
+        Ok(self.never_begun(limit, &command.limits, start))
+    }
+
+    fn attempt(
+        &mut self,
+        start: Instant,
+        command: &Command,
+        cancel: &Cancel,
+        last: bool,
+    ) -> Result<Outcome, Halt> {
+        let limits = &command.limits;
         let order = order::write(command)?;
         let (input, stdin) = Input::open(&command.stdin)?;
         let (stdout, stdout_end) = Outlet::open(&command.stdout)?;
         let (stderr, stderr_end) = Outlet::open_beside(&command.stderr, &stdout_end)?;
-        let job = Job { parked: self.take_parked(Wants::of(limits))?, reaped: false };
-        let enforced_by = receipt::enforce(&self.shape, limits, self.group.as_deref_mut())?;
+        let job = self.job(limits)?;
+        let mut enforced_by = receipt::enforce(&self.shape, limits, self.group.as_deref_mut())?;
         let baseline = self.group.as_deref().map_or(Ok(CpuTime::default()), Group::cpu_time)?;
-        send_order(&job.parked, &order, [&stdin, &stdout_end, &stderr_end])?;
+        if let Some(whole) = &mut self.whole {
+            whole.grant(limits.cpu_time, baseline)?;
+            whole.note(&mut enforced_by);
+        }
+        job.send(&order, [&stdin, &stdout_end, &stderr_end])?;
         drop((order, stdin, stdout_end, stderr_end));
         let _shown = self.show(command, baseline)?;
         let watch = Watch {
@@ -149,7 +183,8 @@ impl JailSandbox {
             parked: &job.parked,
             group: self.group.as_deref(),
             baseline,
-            processors: measure::processors(limits, self.shape.processors),
+            processors: measure::processors(limits.cpus.as_ref(), self.shape.processors),
+            together: self.whole.as_ref().map(|whole| whole.watch(self.shape.processors)).transpose()?,
             last,
             input,
             stdout,
@@ -189,12 +224,13 @@ impl JailSandbox {
     }
 
     fn judge(
-        &self,
+        &mut self,
         observed: &Observed,
         usage: &Usage,
         limits: &Limits,
         stats: &GroupStats,
     ) -> Result<Termination, SandboxError> {
+        let exceeded_together = self.overrun()?;
         if let (Some(reason), None) = (observed.not_started, &observed.killed) {
             return Ok(Termination::NotStarted { reason });
         }
@@ -204,6 +240,7 @@ impl JailSandbox {
             usage,
             limits,
             memory_limit_hit: stats.memory_limit_hit,
+            exceeded_together,
             full: measure::full(&self.built.scratch)?,
             waived: &self.shape.waived,
         };
@@ -224,11 +261,23 @@ impl JailSandbox {
         self.end();
         let groups = self.finished.drain(..).chain(self.group.take());
         let results: Vec<_> = groups.map(Group::remove).collect();
-        Ok(results.into_iter().collect::<Result<(), _>>()?)
+        let whole = self.whole.as_mut().map_or(Ok(()), Whole::remove);
+        let results = results.into_iter().chain([whole]);
+        Ok(results.collect::<Result<(), _>>()?)
     }
 }
 
 impl Sandbox for JailSandbox {
+    fn limit_total(&mut self, total: &Total) -> Result<(), SandboxError> {
+        let files = measure::files(&self.built.scratch)?;
+        match (&mut self.whole, self.shape.counted) {
+            (Some(whole), _) if !whole.is_limited() => whole.limit(total, files, &self.shape.waived),
+            // No group can be made here, and all limits that need one are waived.
+            (None, Counted::Together) => receipt::check_waived(&self.shape, total),
+            (Some(_), _) | (None, Counted::Each) => Err(SandboxError::TotalMisplaced),
+        }
+    }
+
     fn exec(&mut self, command: &Command, cancel: &Cancel) -> Result<Outcome, SandboxError> {
         let outcome = self.execute(command, cancel, false);
         if outcome.is_err() {
@@ -265,39 +314,12 @@ impl Drop for JailSandbox {
     }
 }
 
-/// A command's process that must be reaped whatever happens, or init could never end.
-struct Job {
-    parked: Parked,
-    reaped: bool,
-}
-
-impl Job {
-    /// The supervisor has waited for it.
-    fn reaped(mut self) {
-        self.reaped = true;
-    }
-}
-
-impl Drop for Job {
-    fn drop(&mut self) {
-        if !self.reaped {
-            spawn::abandon(&self.parked);
-        }
-    }
-}
-
 fn identity_of(slot: &Slot) -> Identity {
     if nix::unistd::geteuid().is_root() {
         Identity::Range { first: slot.first_uid(), count: UIDS_PER_SLOT }
     } else {
         Identity::Own { uid: nix::unistd::geteuid().as_raw(), gid: nix::unistd::getegid().as_raw() }
     }
-}
-
-fn send_order(parked: &Parked, order: &OwnedFd, streams: [&OwnedFd; 3]) -> Result<(), SandboxError> {
-    let [stdin, stdout, stderr] = streams.map(AsRawFd::as_raw_fd);
-    message::send(parked.report.as_fd(), b"!", &[order.as_raw_fd(), stdin, stdout, stderr])
-        .map_err(|_| SandboxError::CommandLost)
 }
 
 fn is_readable(fd: BorrowedFd<'_>) -> bool {

@@ -10,7 +10,7 @@ use super::plan::Plan;
 use super::{measure, root};
 use crate::cgroup::Driver;
 use crate::sys::landlock::Abi;
-use crate::{SandboxError, SandboxSpec};
+use crate::{Counted, SandboxError, SandboxSpec};
 
 /// A specification made ready for this host.
 #[derive(Debug)]
@@ -22,6 +22,7 @@ pub(crate) struct Shape {
     pub landlock: Option<Abi>,
     /// The processors of this host.
     pub processors: u32,
+    pub counted: Counted,
     pub waived: BTreeSet<Limit>,
     /// How cgroups are made here; `None` where there are none to be had and every limit that needs them is
     /// waived.
@@ -48,6 +49,7 @@ impl Shape {
             filter: filter.collect(),
             landlock: Abi::of_kernel(),
             processors: measure::online()?,
+            counted: spec.counted,
             waived: spec.waive.clone(),
             driver,
         })

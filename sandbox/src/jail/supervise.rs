@@ -10,12 +10,12 @@ use nix::sys::time::TimeSpec;
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
-use super::budget;
 use super::classify::{KillReason, overfull, start_failure};
 use super::report::{self, Report};
 use super::shape::Shape;
 use super::spawn::{self, Parked};
 use super::streams::{self, Input, Outlet, Taken};
+use super::{budget, total};
 use crate::cgroup::Group;
 use crate::sys::pidfd::{self, End};
 use crate::sys::{fd, seccomp};
@@ -36,6 +36,8 @@ pub(crate) struct Watch<'a> {
     pub baseline: CpuTime,
     /// How many processors the command can use at once.
     pub processors: u32,
+    /// The CPU time of all commands together, if that has a limit.
+    pub together: Option<total::Watch<'a>>,
     /// Whether the whole jail ends with this command.
     pub last: bool,
     pub input: Input,
@@ -97,14 +99,14 @@ struct Progress {
 
 impl<'a> Supervisor<'a> {
     pub(crate) fn new(watch: Watch<'a>, now: Instant) -> Self {
-        let first = budget::next_look(watch.limits.cpu_time, CpuTime::default(), watch.processors);
+        let own = budget::next_look(watch.limits.cpu_time, CpuTime::default(), watch.processors);
         Self {
             listener: None,
             executed: false,
             not_started: None,
             about_to_start: None,
             started: now,
-            next_look: now + first.unwrap_or_default(),
+            next_look: now + total::first_look(watch.together.as_ref(), own).unwrap_or_default(),
             progress: Progress { at: now, cpu: CpuTime::default(), bytes: 0 },
             killed: None,
             input_bytes: 0,
@@ -306,7 +308,8 @@ impl<'a> Supervisor<'a> {
             return self.kill(KillReason::Limit(Limit::WallTime));
         }
         let used = self.cpu_used()?;
-        match budget::next_look(self.watch.limits.cpu_time, used, self.watch.processors) {
+        let own = budget::next_look(self.watch.limits.cpu_time, used, self.watch.processors);
+        match total::next_look(self.watch.together.as_ref(), own)? {
             Some(wait) => self.next_look = now + wait,
             None if self.watch.shape.waived.contains(&Limit::CpuTime) => {
                 self.next_look = now + Duration::from_secs(1);

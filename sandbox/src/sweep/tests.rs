@@ -29,6 +29,34 @@ fn a_sweep_removes_what_the_dead_left_and_nothing_else() {
     assert_eq!(sweep_with(&*bench.driver, &slots).unwrap().removed_groups, 0);
 }
 
+#[test]
+fn a_sweep_removes_what_a_sandbox_that_was_limited_as_a_whole_left() {
+    let Some(bench) = Bench::new() else { return };
+    let state = tempfile::tempdir().unwrap();
+    let slots = Slots::open(&state.path().join("dayfly")).unwrap();
+    let slot = slots.acquire(Some(&*bench.driver)).unwrap();
+    // As far as its maker may have come: nothing in it, a command's group that is empty, one that runs.
+    let mut children = Vec::new();
+    for groups in 0..3 {
+        let mut total = bench.driver.create_total(&slot.next_group()).unwrap();
+        for _ in 0..groups {
+            let group = total.create(&slot.next_group(), Wants::default()).unwrap();
+            children.extend((groups == 2).then(|| spawn(&*group, "exec sleep 30")));
+        }
+    }
+    assert_eq!(sweep_with(&*bench.driver, &slots).unwrap().busy_slots, 1);
+    assert!(
+        children.iter_mut().all(|child| child.try_wait().unwrap().is_none()),
+        "the sweep killed the living"
+    );
+    drop(slot);
+    let report = sweep_with(&*bench.driver, &slots).unwrap();
+    assert_eq!(report, SweepReport { removed_groups: 3, busy_slots: 0, removed_parent: true });
+    for mut child in children {
+        assert_eq!(child.wait().unwrap().signal(), Some(9));
+    }
+}
+
 /// Two state folders over one tree of groups: a container with a `/run` of its own.
 #[test]
 fn a_number_is_taken_once_whatever_the_state_folder() {

@@ -13,7 +13,7 @@ use nix::unistd::{Gid, Uid, setfsgid, setfsuid};
 use crate::{jail, limits, policy, shell, stdout};
 
 /// Writes a file as the job.
-fn put(folder: BorrowedFd<'_>, name: &str, content: &[u8]) {
+pub(crate) fn put(folder: BorrowedFd<'_>, name: &str, content: &[u8]) {
     let owner = fstat(folder).unwrap();
     let (uid, gid) = (setfsuid(Uid::from_raw(owner.st_uid)), setfsgid(Gid::from_raw(owner.st_gid)));
     let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;

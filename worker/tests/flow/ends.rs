@@ -2,7 +2,7 @@
 
 use dayfly_jobs::wire::{Completion, Progress};
 use dayfly_jobs::{Limit, Termination, Verdict};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{Bench, job, limits, spec, step, with};
 
@@ -61,6 +61,67 @@ async fn limits_and_the_time_of_the_whole_job_hold() {
     let result = bench.result(spec(with(late, "/steps/2/always", json!(true)))).await;
     assert_eq!(result.verdict, Verdict::TimedOut { step: 1 });
     assert_eq!(result.steps[2].outcome, None);
+    bench.end().await;
+}
+
+/// A job with so much memory and so many processes, for each step and for all of them.
+fn job_with(memory: u64, processes: u32, steps: &[(&str, &str)]) -> Value {
+    let mut job = job(steps);
+    let all = job["limits"].clone();
+    for place in
+        std::iter::once("/limits".to_owned()).chain((0..steps.len()).map(|n| format!("/steps/{n}/limits")))
+    {
+        let mut limits = all.clone();
+        limits["memory_bytes"] = json!(memory);
+        limits["processes"] = json!(processes);
+        job = with(job, &place, limits);
+    }
+    job
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_steps_leave_running_has_the_limits_of_the_job() {
+    let Some(bench) = Bench::start(|_| {}).await else { return };
+    let hog = "mkfifo go$DAYFLY_STEP; perl -e 'vec(my $x, (38 << 20) - 1, 8) = 1; open my $go, \">\", $ARGV[0]; \
+               close $go; sleep 1000' go$DAYFLY_STEP & cat go$DAYFLY_STEP";
+    let steps = [("one", hog), ("two", hog), ("three", hog), ("always", "echo cleaned")];
+    let hogs = with(job_with(64 << 20, 64, &steps), "/steps/3/always", json!(true));
+    let lease = bench.fake.submit(spec(hogs));
+    let Completion::Finished { result, .. } = bench.fake.end_of(lease).await else { panic!() };
+    let exceeded = |step, limit| Verdict::Failed { step, termination: Termination::LimitExceeded { limit } };
+    assert_eq!(result.verdict, exceeded(1, Limit::Memory));
+    assert_eq!(bench.fake.log(lease), "cleaned\n");
+
+    let leave = "for i in 1 2 3 4 5; do sleep 1000 & done";
+    let steps = [("one", leave), ("two", leave), ("three", leave)];
+    let result = bench.result(spec(job_with(64 << 20, 8, &steps))).await;
+    assert!(matches!(result.verdict, Verdict::Failed { step: 1, .. }), "{:?}", result.verdict);
+
+    let steps =
+        [("write", "head -c 38M /dev/zero >file"), ("take", "perl -e 'vec(my $x, (38 << 20) - 1, 8) = 1'")];
+    let result = bench.result(spec(job_with(64 << 20, 64, &steps))).await;
+    assert_eq!(result.verdict, exceeded(1, Limit::Memory));
+    bench.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn inputs_count_against_the_memory_of_the_job() {
+    let Some(bench) = Bench::start(|_| {}).await else { return };
+    let take = [("take", "perl -e 'vec(my $x, (10 << 20) - 1, 8) = 1'")];
+    let input = |kib: usize| json!([{ "path": "big", "source": { "inline": "x".repeat(kib << 10) } }]);
+    for (kib, passes) in [(1 << 10, true), (8 << 10, false)] {
+        let job = with(job_with(16 << 20, 64, &take), "/inputs", input(kib));
+        let verdict = bench.result(spec(job)).await.verdict;
+        let exceeded = Termination::LimitExceeded { limit: Limit::Memory };
+        let expected = match passes {
+            true => Verdict::Passed,
+            false => Verdict::Failed { step: 0, termination: exceeded },
+        };
+        assert_eq!(verdict, expected, "{kib}");
+    }
+    let job = with(job_with(16 << 20, 64, &take), "/inputs", input(15_800));
+    let Verdict::BadInput { reason } = bench.result(spec(job)).await.verdict else { panic!() };
+    assert!(reason.contains("raise the limit memory"), "{reason}");
     bench.end().await;
 }
 

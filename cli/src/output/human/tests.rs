@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dayfly_jobs::{Bytes, CpuTime, Output, Signal, Timings, WallTime};
 use dayfly_policies::Catalog;
-use dayfly_sandbox::{Network, Root, SandboxSpec};
+use dayfly_sandbox::{Counted, Network, Root, SandboxSpec};
 
 use super::*;
 use crate::limits;
@@ -16,6 +16,7 @@ fn request() -> Request {
             root: Root::Host { toolchains: Vec::new() },
             binds: Vec::new(),
             network: Network::None,
+            counted: Counted::Each,
             waive: [].into(),
         },
         cgroup_parent: None,

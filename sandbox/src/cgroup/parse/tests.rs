@@ -3,6 +3,13 @@
 use super::*;
 
 #[test]
+fn a_ceiling_may_be_none() {
+    for (text, expected) in [("12\n", Some(Some(12))), ("max\n", Some(None)), ("", None), ("some\n", None)] {
+        assert_eq!(ceiling(text), expected, "{text}");
+    }
+}
+
+#[test]
 fn flat_files_by_the_table() {
     let cpu_stat = "usage_usec 1234\nuser_usec 1000\nsystem_usec 234\nnr_periods 0\n";
     for (text, key, value) in [

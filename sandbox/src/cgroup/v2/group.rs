@@ -1,11 +1,11 @@
 //! A group of version 2: one folder.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use dayfly_jobs::{Bytes, CpuTime, Cpus, Enforcement, Limit, Limits, Receipt, WallTime};
-use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use super::super::files::{Dir, read_from_start};
@@ -25,44 +25,9 @@ pub(super) struct V2Group {
 
 impl V2Group {
     pub(super) fn open(parent: &Arc<Dir>, name: &GroupName, facts: &Arc<Facts>) -> Result<Self, CgroupError> {
-        let gone = || CgroupError::file("open", parent.path().join(name.as_str()), Errno::ENOENT);
-        let dir = parent.child(name.as_str())?.ok_or_else(gone)?;
+        let dir = super::open(parent, name)?;
         let cpu_stat = dir.open_file("cpu.stat", OFlag::O_RDONLY)?;
         Ok(Self { name: name.clone(), parent: parent.clone(), dir, cpu_stat, facts: facts.clone() })
-    }
-
-    fn limit_memory(&self, size: Bytes, waived: &BTreeSet<Limit>) -> Result<Enforcement, CgroupError> {
-        let waiver = waiver(&self.facts.lacks, Facility::Swap, waived)?;
-        self.dir.write("memory.max", &size.get().to_string())?;
-        self.dir.write("memory.oom.group", "1")?;
-        if self.facts.swap_limit {
-            self.dir.write("memory.swap.max", "0")?;
-        }
-        Ok(waiver.unwrap_or(Enforcement::Kernel(match self.facts.swap_limit {
-            true => "cgroup2 memory.max, memory.swap.max=0, memory.oom.group=1".into(),
-            false => "cgroup2 memory.max, memory.oom.group=1 (the host has no swap)".into(),
-        })))
-    }
-
-    fn limit_cpus(&self, cpus: &Cpus, waived: &BTreeSet<Limit>) -> Result<Enforcement, CgroupError> {
-        let mechanism = match cpus {
-            Cpus::Millis(millis) => {
-                if let Some(waiver) = waiver(&self.facts.lacks, Facility::CpuQuota, waived)? {
-                    return Ok(waiver);
-                }
-                let (quota, period) = limits::quota(*millis);
-                self.dir.write("cpu.max", &format!("{quota} {period}"))?;
-                "cgroup2 cpu.max"
-            }
-            Cpus::Pinned(set) => {
-                if let Some(waiver) = waiver(&self.facts.lacks, Facility::CpuSet, waived)? {
-                    return Ok(waiver);
-                }
-                limits::pin(&self.dir, set, "cpuset.cpus.effective")?;
-                "cgroup2 cpuset.cpus"
-            }
-        };
-        Ok(Enforcement::Kernel(mechanism.into()))
     }
 
     fn cpu_stat(&self) -> Result<String, CgroupError> {
@@ -78,13 +43,12 @@ impl V2Group {
 impl Group for V2Group {
     fn apply(&mut self, limits: &Limits, waived: &BTreeSet<Limit>) -> Result<Receipt, CgroupError> {
         let mut receipt = Receipt::new();
-        receipt.insert(Limit::Memory, self.limit_memory(limits.memory, waived)?);
-        self.dir.write("pids.max", &limits.processes.to_string())?;
-        receipt.insert(Limit::Processes, Enforcement::Kernel("cgroup2 pids.max".into()));
+        receipt.insert(Limit::Memory, limit_memory(&self.dir, &self.facts, limits.memory, waived)?);
+        receipt.insert(Limit::Processes, limit_processes(&self.dir, limits.processes)?);
         let cpu_time = "cgroup2 cpu.stat usage_usec read when the budget could be spent, then cgroup.kill";
         receipt.insert(Limit::CpuTime, Enforcement::Kernel(cpu_time.into()));
         if let Some(cpus) = &limits.cpus {
-            receipt.insert(Limit::Cpus, self.limit_cpus(cpus, waived)?);
+            receipt.insert(Limit::Cpus, limit_cpus(&self.dir, &self.facts, cpus, waived)?);
         }
         Ok(receipt)
     }
@@ -142,6 +106,55 @@ impl Group for V2Group {
     fn remove(self: Box<Self>) -> Result<(), CgroupError> {
         self.parent.remove(self.name.as_str())
     }
+}
+
+pub(super) fn limit_memory(
+    dir: &Dir,
+    facts: &Facts,
+    size: Bytes,
+    waived: &BTreeSet<Limit>,
+) -> Result<Enforcement, CgroupError> {
+    let waiver = waiver(&facts.lacks, Facility::Swap, waived)?;
+    dir.write("memory.max", &size.get().to_string())?;
+    dir.write("memory.oom.group", "1")?;
+    if facts.swap_limit {
+        dir.write("memory.swap.max", "0")?;
+    }
+    Ok(waiver.unwrap_or(Enforcement::Kernel(match facts.swap_limit {
+        true => "cgroup2 memory.max, memory.swap.max=0, memory.oom.group=1".into(),
+        false => "cgroup2 memory.max, memory.oom.group=1 (the host has no swap)".into(),
+    })))
+}
+
+pub(super) fn limit_processes(dir: &Dir, most: NonZeroU32) -> Result<Enforcement, CgroupError> {
+    dir.write("pids.max", &most.to_string())?;
+    Ok(Enforcement::Kernel("cgroup2 pids.max".into()))
+}
+
+pub(super) fn limit_cpus(
+    dir: &Dir,
+    facts: &Facts,
+    cpus: &Cpus,
+    waived: &BTreeSet<Limit>,
+) -> Result<Enforcement, CgroupError> {
+    let mechanism = match cpus {
+        Cpus::Millis(millis) => {
+            if let Some(waiver) = waiver(&facts.lacks, Facility::CpuQuota, waived)? {
+                return Ok(waiver);
+            }
+            let (quota, period) = limits::quota(*millis);
+            dir.write("cpu.max", &format!("{quota} {period}"))?;
+            "cgroup2 cpu.max"
+        }
+        Cpus::Pinned(set) => {
+            if let Some(waiver) = waiver(&facts.lacks, Facility::CpuSet, waived)? {
+                return Ok(waiver);
+            }
+            limits::pin(dir, set, "cpuset.cpus.effective")?;
+            "cgroup2 cpuset.cpus"
+        }
+    };
+    Ok(Enforcement::Kernel(mechanism.into()))
 }
 
 /// Kills all members at once; a fork under way is caught too. They are gone a little later.

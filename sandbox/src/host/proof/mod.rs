@@ -16,7 +16,7 @@ use dayfly_jobs::{Bytes, Check, Limits, Outcome, Termination};
 use dayfly_policies::Policy;
 
 use super::report::{missing, ok};
-use crate::{Backend, Cancel, Command, Network, Root, SandboxError, SandboxSpec, Stdio};
+use crate::{Backend, Cancel, Command, Counted, Network, Root, SandboxError, SandboxSpec, Stdio};
 
 use hogs::{HOGS, base_limits};
 
@@ -29,6 +29,7 @@ pub fn prove(backend: &dyn Backend, policy: &Arc<Policy>) -> Vec<Check> {
         root: Root::Host { toolchains: Vec::new() },
         binds: Vec::new(),
         network: Network::None,
+        counted: Counted::Each,
         waive: BTreeSet::new(),
     };
     let run = |script: &str, limits: Limits| run(backend, &spec, script, limits);

@@ -1,0 +1,165 @@
+//! The folders of one group of version 1, one in each hierarchy it needs: made, limited, removed. Of the parent,
+//! of what is over all commands of a sandbox, and of a command alike.
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+use std::os::fd::AsRawFd;
+
+use dayfly_jobs::{Bytes, Cpus, Enforcement, Limit};
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::eventfd::{EfdFlags, EventFd};
+
+use super::super::files::Dir;
+use super::super::lack::{Facility, waiver};
+use super::super::make::MakeError;
+use super::super::{CgroupError, GroupName, limits};
+use super::{Facts, Role};
+
+/// A group's folder in one hierarchy.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) roles: u8,
+    pub(super) dir: Dir,
+}
+
+/// The folder where this controller is.
+pub(super) fn find(seats: &[Seat], role: Role) -> Result<&Dir, CgroupError> {
+    let seat = seats.iter().find(|seat| seat.roles & role.bit() != 0);
+    seat.map(|seat| &seat.dir).ok_or_else(|| {
+        let name = role.controller().to_string();
+        CgroupError::unusable(
+            format!("the group was made without the controller {name}, which its limits need"),
+            "make it with the wants of the limits",
+        )
+    })
+}
+
+/// Makes and opens the folders for these roles. What was made is in `made` even when something after it fails.
+pub(super) fn make<'a>(
+    parents: &'a [Seat],
+    name: &GroupName,
+    wanted: u8,
+    made: &mut Vec<&'a Dir>,
+) -> Result<Vec<Seat>, MakeError> {
+    let mut seats = Vec::with_capacity(parents.len());
+    for Seat { roles, dir: parent } in parents.iter().filter(|parent| parent.roles & wanted != 0) {
+        if let Err(errno) = parent.make(name.as_str()) {
+            let error = CgroupError::file("make", parent.path().join(name.as_str()), errno);
+            return Err(MakeError::of(errno, error));
+        }
+        made.push(parent);
+        let dir = open(parent, name)?;
+        if roles & Role::CpuSet.bit() != 0 {
+            fill_cpuset(parent, &dir)?;
+        }
+        seats.push(Seat { roles: *roles, dir });
+    }
+    Ok(seats)
+}
+
+pub(super) fn open(parent: &Dir, name: &GroupName) -> Result<Dir, CgroupError> {
+    let gone = || CgroupError::file("open", parent.path().join(name.as_str()), Errno::ENOENT);
+    parent.child(name.as_str())?.ok_or_else(gone)
+}
+
+/// A new cpuset is empty, and nothing can enter an empty one. A parent that is empty itself was made just
+/// now by somebody who has not filled it yet, or died before that.
+fn fill_cpuset(parent: &Dir, dir: &Dir) -> Result<(), MakeError> {
+    for file in ["cpuset.cpus", "cpuset.mems"] {
+        let value = parent.read(file)?;
+        if value.trim_end().is_empty() {
+            let reason = format!("{} is empty", parent.path().join(file).display());
+            let error = CgroupError::unusable(reason, "copy the value of the group above into it");
+            return Err(MakeError::ParentGone(error));
+        }
+        dir.write(file, value.trim_end())?;
+    }
+    Ok(())
+}
+
+/// An event that fires when memory runs out. The kernel keeps the registration until the group goes.
+pub(super) fn arm_oom(memory: &Dir) -> Result<EventFd, CgroupError> {
+    let oom = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+        .map_err(|errno| CgroupError::file("make an eventfd for", memory.path(), errno))?;
+    let control = memory.open_file("memory.oom_control", OFlag::O_RDONLY)?;
+    memory.write("cgroup.event_control", &format!("{} {}", oom.as_raw_fd(), control.as_raw_fd()))?;
+    Ok(oom)
+}
+
+pub(super) fn limit_memory(
+    seats: &[Seat],
+    facts: &Facts,
+    size: Bytes,
+    waived: &BTreeSet<Limit>,
+) -> Result<Enforcement, CgroupError> {
+    if let Some(waiver) = waiver(&facts.lacks, Facility::Memory, waived)? {
+        return Ok(waiver);
+    }
+    let waiver = waiver(&facts.lacks, Facility::Swap, waived)?;
+    let (dir, size) = (find(seats, Role::Memory)?, size.get().to_string());
+    dir.write("memory.limit_in_bytes", &size)?;
+    if facts.memsw {
+        // After the limit on memory alone, which it must never be below.
+        dir.write("memory.memsw.limit_in_bytes", &size)?;
+    }
+    Ok(waiver.unwrap_or(Enforcement::Kernel(match facts.memsw {
+        true => {
+            "cgroup1 memory.limit_in_bytes, memory.memsw.limit_in_bytes, memory.oom_control event and kill"
+                .into()
+        }
+        false => {
+            "cgroup1 memory.limit_in_bytes, memory.oom_control event and kill (the host has no swap)".into()
+        }
+    })))
+}
+
+pub(super) fn limit_processes(
+    seats: &[Seat],
+    facts: &Facts,
+    most: NonZeroU32,
+    waived: &BTreeSet<Limit>,
+) -> Result<Enforcement, CgroupError> {
+    if let Some(waiver) = waiver(&facts.lacks, Facility::Processes, waived)? {
+        return Ok(waiver);
+    }
+    find(seats, Role::Pids)?.write("pids.max", &most.to_string())?;
+    Ok(Enforcement::Kernel("cgroup1 pids.max".into()))
+}
+
+pub(super) fn limit_cpus(
+    seats: &[Seat],
+    facts: &Facts,
+    cpus: &Cpus,
+    waived: &BTreeSet<Limit>,
+) -> Result<Enforcement, CgroupError> {
+    let mechanism = match cpus {
+        Cpus::Millis(millis) => {
+            if let Some(waiver) = waiver(&facts.lacks, Facility::CpuQuota, waived)? {
+                return Ok(waiver);
+            }
+            let (quota, period) = limits::quota(*millis);
+            let dir = find(seats, Role::Cpu)?;
+            dir.write("cpu.cfs_period_us", &period.to_string())?;
+            dir.write("cpu.cfs_quota_us", &quota.to_string())?;
+            "cgroup1 cpu.cfs_quota_us"
+        }
+        Cpus::Pinned(set) => {
+            if let Some(waiver) = waiver(&facts.lacks, Facility::CpuSet, waived)? {
+                return Ok(waiver);
+            }
+            limits::pin(find(seats, Role::CpuSet)?, set, "cpuset.effective_cpus")?;
+            "cgroup1 cpuset.cpus"
+        }
+    };
+    Ok(Enforcement::Kernel(mechanism.into()))
+}
+
+/// Removes the folders of one group, all of them even when one resists.
+pub(super) fn remove<'a>(
+    parents: impl Iterator<Item = &'a Dir>,
+    name: &GroupName,
+) -> Result<(), CgroupError> {
+    let results: Vec<_> = parents.map(|parent| parent.remove(name.as_str())).collect();
+    results.into_iter().collect()
+}

@@ -1,0 +1,92 @@
+//! The group over those of a sandbox's commands, in version 2: a folder with folders.
+
+use std::collections::BTreeSet;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use dayfly_jobs::{CpuTime, Limit, Receipt};
+use nix::fcntl::OFlag;
+
+use super::super::files::{Dir, read_from_start};
+use super::super::{CgroupError, Group, GroupName, TotalGroup, Wants, limits, parse};
+use super::group::{self, V2Group};
+use super::{Facts, NEEDED, enable, make_below, open, place};
+use crate::Total;
+
+/// The group.
+#[derive(Debug)]
+pub(super) struct V2Total {
+    name: GroupName,
+    parent: Arc<Dir>,
+    dir: Arc<Dir>,
+    cpu_stat: OwnedFd,
+    /// How often the limit on memory had been hit when that was looked at last.
+    ran_out: u64,
+    facts: Arc<Facts>,
+}
+
+impl V2Total {
+    /// Opens a group that was just made and gives the groups in it what they need.
+    pub(super) fn open(parent: &Arc<Dir>, name: &GroupName, facts: &Arc<Facts>) -> Result<Self, CgroupError> {
+        let dir = open(parent, name)?;
+        place::enable(&dir, &NEEDED)?;
+        let cpu_stat = dir.open_file("cpu.stat", OFlag::O_RDONLY)?;
+        let (name, parent, facts) = (name.clone(), parent.clone(), facts.clone());
+        Ok(Self { name, parent, dir: Arc::new(dir), cpu_stat, ran_out: 0, facts })
+    }
+}
+
+impl TotalGroup for V2Total {
+    fn apply(&mut self, total: &Total, waived: &BTreeSet<Limit>) -> Result<Receipt, CgroupError> {
+        enable(&self.parent, total.wants(), &self.facts)?;
+        let mut receipt = Receipt::new();
+        receipt.insert(Limit::Memory, group::limit_memory(&self.dir, &self.facts, total.memory, waived)?);
+        receipt.insert(Limit::Processes, group::limit_processes(&self.dir, total.processes)?);
+        if let Some(cpus) = &total.cpus {
+            receipt.insert(Limit::Cpus, group::limit_cpus(&self.dir, &self.facts, cpus, waived)?);
+        }
+        Ok(receipt)
+    }
+
+    fn create(&mut self, name: &GroupName, wants: Wants) -> Result<Box<dyn Group>, CgroupError> {
+        // A controller reaches as far down as the groups above hand it on.
+        enable(&self.parent, wants, &self.facts)?;
+        enable(&self.dir, wants, &self.facts)?;
+        let made = make_below(&self.dir, name, |dir| V2Group::open(dir, name, &self.facts));
+        Ok(Box::new(made.map_err(|error| error.into_error(name))?))
+    }
+
+    fn cpu_time(&self) -> Result<CpuTime, CgroupError> {
+        let text = read_from_start(&self.cpu_stat)
+            .map_err(|errno| CgroupError::file("read", self.dir.path().join("cpu.stat"), errno))?;
+        let used = parse::field(&text, "usage_usec");
+        used.map(CpuTime::micros).ok_or_else(|| self.dir.malformed("cpu.stat", &text, "usage_usec"))
+    }
+
+    /// The local count: the other also has the hits of the commands' own limits.
+    fn ran_out(&mut self) -> Result<bool, CgroupError> {
+        let hits = |text: &str| parse::field(text, "oom");
+        let hits = self.dir.parse("memory.events.local", "oom", hits)?;
+        Ok(hits > std::mem::replace(&mut self.ran_out, hits))
+    }
+
+    /// A process that is made in a group is counted before it is there, so there are never too many.
+    fn is_overfull(&self) -> Result<bool, CgroupError> {
+        Ok(false)
+    }
+
+    /// Linux 6.11 and newer count a refusal where the limit is, older ones in the group of the process.
+    fn has_refused(&self) -> Result<bool, CgroupError> {
+        let refused = self.dir.parse_if_any("pids.events.local", "max", |text| parse::field(text, "max"))?;
+        Ok(refused.unwrap_or(0) > 0)
+    }
+
+    fn kill(&self) -> Result<(), CgroupError> {
+        group::kill(&self.dir)?;
+        limits::await_release(&self.dir)
+    }
+
+    fn remove(self: Box<Self>) -> Result<(), CgroupError> {
+        self.parent.remove(self.name.as_str())
+    }
+}
