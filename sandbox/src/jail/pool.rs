@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use super::Jail;
 use super::sandbox::JailSandbox;
-use crate::cgroup::Wants;
 use crate::{Sandbox, SandboxError};
 
 /// A jail older than this is replaced: the host's files may have changed under it.
@@ -132,7 +131,7 @@ impl Drop for Pool {
 
 impl Prepared {
     fn make(jail: &Jail) -> Result<Self, SandboxError> {
-        let mut sandbox = JailSandbox::create(&jail.shape, &jail.slots, Wants::default())?;
+        let mut sandbox = JailSandbox::create(&jail.shape, &jail.slots, jail.shape.likely_wants())?;
         sandbox.prepare()?;
         Ok(Self { jail: sandbox, made: Instant::now() })
     }

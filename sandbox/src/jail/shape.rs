@@ -8,7 +8,7 @@ use dayfly_policies::Policy;
 
 use super::plan::Plan;
 use super::{measure, root};
-use crate::cgroup::Driver;
+use crate::cgroup::{Driver, Wants};
 use crate::sys::landlock::Abi;
 use crate::{Counted, SandboxError, SandboxSpec};
 
@@ -30,6 +30,12 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
+    /// What a command is likely to want whose limits are not known: jobs of a worker have a share of the processors
+    /// unless they say otherwise, and who wants less is served as well.
+    pub(crate) fn likely_wants(&self) -> Wants {
+        Wants { cpu_quota: self.counted == Counted::Together, cpu_set: false }
+    }
+
     pub(crate) fn new(spec: &SandboxSpec, driver: Option<Arc<dyn Driver>>) -> Result<Self, SandboxError> {
         if !spec.policy.allows_network(spec.network) {
             return Err(SandboxError::NetworkRefused {
