@@ -14,8 +14,8 @@ use super::extract::{Asked, At, MayRead};
 use super::{jobs, stream};
 use crate::problem::{Kind, Problem};
 
-/// Bytes that are read at once.
-const PIECE: u64 = 256 << 10;
+/// Bytes that are read at once, and held while the other end is slow.
+const PIECE: u64 = 64 << 10;
 
 /// Which part of a log is wanted.
 #[derive(Debug, Default, Deserialize)]

@@ -3,6 +3,7 @@
 mod access;
 mod batch;
 mod blobs;
+mod connections;
 mod lease;
 mod life;
 mod refusals;

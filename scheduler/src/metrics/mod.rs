@@ -28,6 +28,7 @@ pub(crate) struct Metrics {
     pub(crate) collected: IntCounter,
     pub(crate) log_bytes: IntCounter,
     pub(crate) connections: IntGauge,
+    pub(crate) crowded: IntCounter,
     ends: IntCounterVec,
     waits: Histogram,
     store: HistogramVec,
@@ -49,6 +50,11 @@ impl Metrics {
             collected: counter(&registry, "jobs_collected_total", "Ended jobs that retention removed")?,
             log_bytes: counter(&registry, "log_bytes_total", "Bytes of logs that were accepted")?,
             connections: gauge(&registry, "http_connections", "Connections that are open")?,
+            crowded: counter(
+                &registry,
+                "http_connections_refused_total",
+                "Connections that were one too many",
+            )?,
             ends: counters(
                 &registry,
                 "attempts_ended_total",
