@@ -1,6 +1,6 @@
 //! Blobs: content under its own SHA-256. Knowing a digest is not having the blob: each tenant sees its own only.
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -37,7 +37,9 @@ pub(super) struct For {
         ("lease" = Option<String>, Query, description = "The lease that a worker uploads for")),
     request_body(content = String, content_type = "application/octet-stream", description = "The content"),
     responses((status = 201, description = "It is kept", body = ref("#/components/schemas/BlobInfo")),
-        (status = 200, description = "It was there", body = ref("#/components/schemas/BlobInfo"))))]
+        (status = 200, description = "It was there", body = ref("#/components/schemas/BlobInfo")),
+        (status = 409, description = "The lease is lost"),
+        (status = 422, description = "The content has another digest")))]
 pub(super) async fn put(
     caller: Caller,
     State(app): State<App>,
@@ -97,8 +99,11 @@ fn size(bytes: &[u8]) -> u64 {
 }
 
 async fn receive(app: &App, tenant: &TenantName, digest: Digest, body: Body) -> Result<Bytes, Problem> {
-    app.store.room().await?;
     let most = app.config.http.blob_bytes;
+    if body.size_hint().lower() > most {
+        return Err(too_large(most));
+    }
+    app.store.room().await?;
     let mut upload = app.blobs.upload(most).await.map_err(Problem::internal)?;
     let mut incoming = Incoming::new(app, body);
     while let Some(bytes) = incoming.piece().await? {

@@ -65,10 +65,13 @@ pub(super) fn wrong_type(given: &str, wanted: &str) -> Problem {
 
 /// The whole body.
 pub(super) async fn whole(app: &App, body: Body, most: usize) -> Result<Bytes, Problem> {
-    let said = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    // One that was said to be too large need not come at all.
+    if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > most {
+        return Err(too_large(most));
+    }
     let (mut incoming, mut all) = (Incoming::new(app, body), BytesMut::new());
     while let Some(bytes) = incoming.piece().await? {
-        if said.max(all.len() + bytes.len()) > most {
+        if all.len() + bytes.len() > most {
             return Err(too_large(most));
         }
         all.extend_from_slice(&bytes);

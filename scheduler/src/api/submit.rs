@@ -27,7 +27,9 @@ const FORMATS: &str = "application/json, application/yaml or application/toml";
         (ref("#/components/schemas/Job") = "application/json"),
         (String = "application/yaml"), (String = "application/toml"))),
     responses((status = 201, description = "It is queued", body = ref("#/components/schemas/Submitted")),
-        (status = 200, description = "It was queued before", body = ref("#/components/schemas/Submitted"))))]
+        (status = 200, description = "It was queued before", body = ref("#/components/schemas/Submitted")),
+        (status = 404, description = "There is no such queue, or no such blob"),
+        (status = 422, description = "The job is not valid, a secret is missing, or the key belongs to another job")))]
 pub(super) async fn submit(
     MaySubmit(token): MaySubmit,
     State(app): State<App>,
@@ -49,7 +51,9 @@ pub(super) async fn submit(
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 200 printable characters")),
     request_body(content = String, content_type = "application/x-ndjson", description = "Jobs, one on a line"),
     responses((status = 201, description = "In the order they were sent",
-        body = ref("#/components/schemas/PageOfSubmitted"))))]
+        body = ref("#/components/schemas/PageOfSubmitted")),
+        (status = 404, description = "There is no such queue, or no such blob"),
+        (status = 422, description = "A job is not valid, a secret is missing, or the key belongs to another batch")))]
 pub(super) async fn submit_many(
     MaySubmit(token): MaySubmit,
     State(app): State<App>,
@@ -92,7 +96,10 @@ fn batch(text: &str, key: Option<&str>, most_bytes: usize) -> Result<Vec<Submiss
 #[utoipa::path(post, path = "/v1/jobs/{id}/retry", tag = "jobs",
     params(("id" = String, Path, description = "The job"),
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 200 printable characters")),
-    responses((status = 201, description = "The new job", body = ref("#/components/schemas/Submitted"))))]
+    responses((status = 201, description = "The new job", body = ref("#/components/schemas/Submitted")),
+        (status = 200, description = "It was queued before", body = ref("#/components/schemas/Submitted")),
+        (status = 409, description = "The job has not ended"),
+        (status = 422, description = "A secret is missing, or the key belongs to another job")))]
 pub(super) async fn retry(
     MaySubmit(token): MaySubmit,
     State(app): State<App>,

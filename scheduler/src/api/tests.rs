@@ -4,6 +4,7 @@ mod access;
 mod batch;
 mod blobs;
 mod connections;
+mod described;
 mod lease;
 mod life;
 mod refusals;

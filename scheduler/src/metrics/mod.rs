@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use dayfly_jobs::{State, Timestamp};
+use dayfly_jobs::{State, Timestamp, Verdict};
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
@@ -30,6 +30,7 @@ pub(crate) struct Metrics {
     pub(crate) connections: IntGauge,
     pub(crate) crowded: IntCounter,
     ends: IntCounterVec,
+    verdicts: IntCounterVec,
     waits: Histogram,
     store: HistogramVec,
     calls: HistogramVec,
@@ -60,6 +61,12 @@ impl Metrics {
                 "attempts_ended_total",
                 "Attempts that ended, by where the job stood then",
                 &["state"],
+            )?,
+            verdicts: counters(
+                &registry,
+                "verdicts_total",
+                "Verdicts on jobs that ran to their end",
+                &["verdict"],
             )?,
             waits: histogram(&registry, "job_wait_seconds", "From submission to lease", WAITS)?,
             store: timings(
@@ -101,6 +108,11 @@ impl Metrics {
     /// An attempt ended.
     pub(crate) fn ended(&self, state: State) {
         self.ends.with_label_values(&[state.name()]).inc();
+    }
+
+    /// A job ran to its end.
+    pub(crate) fn judged(&self, verdict: &Verdict) {
+        self.verdicts.with_label_values(&[verdict.name()]).inc();
     }
 
     /// A call was answered.

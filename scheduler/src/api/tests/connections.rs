@@ -38,6 +38,13 @@ async fn text(stream: &mut TcpStream) -> String {
     String::from_utf8(rest(stream).await.0).unwrap()
 }
 
+/// The answer to what is said on a connection of its own.
+pub(super) async fn said(server: &Server, words: &str) -> String {
+    let mut stream = socket(server).await;
+    stream.write_all(words.as_bytes()).await.unwrap();
+    text(&mut stream).await
+}
+
 /// Connections that are open, without the one that asks.
 async fn open(server: &Server) -> u64 {
     let call = server.client.get(format!("{}/metrics", server.url)).header("connection", "close").send();
