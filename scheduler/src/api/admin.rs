@@ -142,6 +142,7 @@ pub(super) async fn secrets(
 #[serde(deny_unknown_fields)]
 pub(super) struct SecretValue {
     /// The value; 1 byte to 48 KiB.
+    #[schemars(length(min = 1, max = 49152))]
     value: Wiped,
 }
 

@@ -50,6 +50,9 @@ fn complete(path: &str, method: &str, call: &mut Value) {
         let token_elsewhere = if path == "/metrics" { json!([{}, {"token": []}]) } else { json!([]) };
         call["security"] = token_elsewhere;
     }
+    if let Some(body) = call.get_mut("requestBody") {
+        body["required"] = json!(true);
+    }
     for status in refusals(method, call) {
         if call["responses"][status].is_null() {
             call["responses"][status] = json!({"description": title(status)});
