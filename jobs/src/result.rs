@@ -52,6 +52,17 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// The name that it has in JSON.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed { .. } => "failed",
+            Self::TimedOut { .. } => "timed_out",
+            Self::BadOutput { .. } => "bad_output",
+            Self::BadInput { .. } => "bad_input",
+        }
+    }
+
     /// The exit code for whoever waits for the job: 0 when passed, else that of `dayfly run`; 1 for what `run` has
     /// no code for.
     pub fn exit_code(&self) -> u8 {

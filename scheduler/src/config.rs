@@ -1,6 +1,7 @@
 //! What an operator can set. Plain values with defaults; it must not read files or the environment.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::reports::Network;
 use crate::store::Retention;
@@ -34,8 +35,16 @@ pub struct Webhooks {
 /// What callers may cost.
 #[derive(Debug, Clone, Copy)]
 pub struct Http {
-    /// Connections at the same time; more wait to be accepted.
+    /// Connections at the same time; one more is told that there are too many.
     pub connections: usize,
+    /// How long the head of a call may take to arrive; also how long a connection may say nothing between calls.
+    pub head: Duration,
+    /// How long a body may take for each few KiB of it.
+    pub pause: Duration,
+    /// How long the other end of a connection may take in nothing of what it is sent.
+    pub stall: Duration,
+    /// Streams, downloads, uploads and other large calls at the same time with one token.
+    pub streams: usize,
     /// Calls in a second with one token.
     pub calls_per_second: u32,
     /// Calls at once after a pause with one token.
@@ -67,6 +76,10 @@ impl Config {
             webhooks: Webhooks { allow: Vec::new(), schedule_ms: crate::reports::SCHEDULE_MS.to_vec() },
             http: Http {
                 connections: 4096,
+                head: Duration::from_secs(60),
+                pause: Duration::from_secs(30),
+                stall: Duration::from_secs(60),
+                streams: 128,
                 calls_per_second: 2000,
                 calls_burst: 4000,
                 failures_per_second: 10,

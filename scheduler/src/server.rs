@@ -1,7 +1,11 @@
-//! Connections: how many, how long they may take to say what they want, and how they end. What is said on them is
-//! not looked at here.
+//! Connections: how many, how long they may take to say what they want and to hear the answer, and how they end. What
+//! is said on them is not looked at here.
+
+mod descriptors;
+mod socket;
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,15 +21,16 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use crate::api::Peer;
-use crate::metrics::Metrics;
+use crate::api::{self, Peer};
 use crate::service::Service;
 
-/// How long the head of a call may take to arrive; also how long a connection may say nothing between calls.
-const HEAD: Duration = Duration::from_secs(60);
 /// Bytes of the head and of what is read ahead.
 const BUFFER: usize = 64 << 10;
 const MOST_HEADERS: usize = 64;
+/// Connections that are told at the same time that there are too many; more wait in the kernel's queue.
+const REFUSED: usize = 64;
+/// How long those may take to say what they want.
+const REFUSED_HEAD: Duration = Duration::from_secs(5);
 /// How long calls that are under way may take to end after a shutdown began.
 const GRACE: Duration = Duration::from_secs(10);
 /// How long to wait when the host has no descriptor left.
@@ -38,23 +43,17 @@ pub(crate) async fn run(
     listener: TcpListener,
     closing: CancellationToken,
 ) {
-    let room = Arc::new(Semaphore::new(service.config.http.connections));
+    let door = Door::new(service, router);
     let mut connections = JoinSet::new();
     loop {
-        // No connection is accepted that there is no room for: it waits in the kernel's queue.
-        let permit = tokio::select! {
-            permit = Arc::clone(&room).acquire_owned() => permit,
-            () = closing.cancelled() => break,
-        };
-        let Ok(permit) = permit else { break };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = closing.cancelled() => break,
         };
         match accepted {
             Ok((stream, peer)) => {
-                let guard = Guard::new(service, permit);
-                connections.spawn(connection(router.clone(), stream, peer, closing.clone(), guard));
+                let Some(manner) = door.enter(&closing).await else { break };
+                connections.spawn(connection(manner, stream, peer, closing.clone()));
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -66,6 +65,59 @@ pub(crate) async fn run(
     let ended = tokio::time::timeout(GRACE, async { while connections.join_next().await.is_some() {} }).await;
     if ended.is_err() {
         tracing::warn!(left = connections.len(), "connections were cut: their calls took too long to end");
+    }
+}
+
+/// Decides what becomes of a new connection.
+struct Door {
+    service: Arc<Service>,
+    router: Router,
+    room: Arc<Semaphore>,
+    refused: Arc<Semaphore>,
+}
+
+/// How a connection is served.
+struct Manner {
+    router: Router,
+    http: http1::Builder,
+    stall: Duration,
+    _guard: Guard,
+}
+
+impl Door {
+    fn new(service: &Arc<Service>, router: Router) -> Self {
+        Self {
+            service: Arc::clone(service),
+            router,
+            room: Arc::new(Semaphore::new(descriptors::room(service.config.http.connections))),
+            refused: Arc::new(Semaphore::new(REFUSED)),
+        }
+    }
+
+    /// How the next connection is served; none when it is not served at all any more.
+    async fn enter(&self, closing: &CancellationToken) -> Option<Manner> {
+        let (permit, refused) = tokio::select! {
+            biased;
+            permit = Arc::clone(&self.room).acquire_owned() => (permit.ok()?, false),
+            permit = Arc::clone(&self.refused).acquire_owned() => (permit.ok()?, true),
+            () = closing.cancelled() => return None,
+        };
+        Some(self.manner(refused, permit))
+    }
+
+    fn manner(&self, refused: bool, permit: OwnedSemaphorePermit) -> Manner {
+        let config = &self.service.config.http;
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).max_buf_size(BUFFER).max_headers(MOST_HEADERS);
+        let router = if refused {
+            self.service.metrics.crowded.inc();
+            http.keep_alive(false).header_read_timeout(REFUSED_HEAD.min(config.head));
+            api::crowded()
+        } else {
+            http.header_read_timeout(config.head);
+            self.router.clone()
+        };
+        Manner { router, http, stall: config.stall, _guard: Guard::new(&self.service, permit) }
     }
 }
 
@@ -84,50 +136,36 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let metrics: &Metrics = &self.service.metrics;
-        metrics.connections.dec();
+        self.service.metrics.connections.dec();
     }
 }
 
-async fn connection(
-    router: Router,
-    stream: TcpStream,
-    peer: SocketAddr,
-    closing: CancellationToken,
-    _guard: Guard,
-) {
-    // Answers are small and are waited for.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
+async fn connection(manner: Manner, stream: TcpStream, peer: SocketAddr, closing: CancellationToken) {
+    if let Err(error) = socket::prepare(&stream, manner.stall) {
+        tracing::warn!(%error, "a connection that cannot be bounded is not served");
+        return;
     }
     let peer = Peer(peer.ip().to_canonical());
+    let router = manner.router.clone();
     let service = tower::service_fn(move |mut request: hyper::Request<Incoming>| {
         request.extensions_mut().insert(peer);
         let router = router.clone();
-        async move {
-            Ok::<_, Infallible>(
-                router
-                    .oneshot(request.map(axum::body::Body::new))
-                    .await
-                    .unwrap_or_else(|never| match never {}),
-            )
-        }
+        Box::pin(async move {
+            let answer = router.oneshot(request.map(axum::body::Body::new)).await;
+            Ok::<_, Infallible>(answer.unwrap_or_else(|never| match never {}))
+        })
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD)
-        .max_buf_size(BUFFER)
-        .max_headers(MOST_HEADERS)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-    let mut connection = std::pin::pin!(connection);
+    let mut connection =
+        manner.http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = poll_fn(|context| connection.poll_without_shutdown(context)) => ended,
         () = closing.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            std::pin::Pin::new(&mut connection).graceful_shutdown();
+            poll_fn(|context| connection.poll_without_shutdown(context)).await
         }
     };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended badly");
+    match ended {
+        Ok(()) => socket::end(connection.into_parts().io.into_inner()).await,
+        Err(error) => tracing::debug!(%error, "a connection ended badly"),
     }
 }

@@ -10,5 +10,6 @@ mod flood;
 mod kills;
 mod late;
 mod polls;
+mod readers;
 mod twice;
 mod workers;

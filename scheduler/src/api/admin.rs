@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use dayfly_jobs::wire::{Caps, Page, Queue, SecretInfo, Tenant, TokenCreated, TokenInfo, TokenRequest};
 use dayfly_jobs::{QueueName, SecretName, TenantName};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::App;
 use super::body::{Answered, Json, created, ok};
@@ -20,13 +20,26 @@ pub(super) async fn tenants(_: MayAll, State(app): State<App>) -> Answered<Page<
 }
 
 /// A tenant's part and caps.
-#[derive(Debug, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Share {
     /// Its part of the workers, relative to that of the others; 1 to 1000.
+    #[schemars(range(min = 1, max = 1000))]
     weight: u32,
-    /// How much it may have at once.
-    #[serde(flatten)]
-    caps: Caps,
+    /// Leased or running. With 0 nothing is given to workers.
+    max_running: u32,
+    /// Waiting.
+    max_queued: u64,
+}
+
+/// How much a queue may have at once.
+#[derive(Debug, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Room {
+    /// Leased or running. With 0 nothing is given to workers.
+    max_running: u32,
+    /// Waiting.
+    max_queued: u64,
 }
 
 /// Add a tenant, or change its weight and caps.
@@ -42,7 +55,8 @@ pub(super) async fn set_tenant(
     if !(1..=1000).contains(&share.weight) {
         return Err(Problem::bad(format!("weight is {}; it may be from 1 to 1000", share.weight)));
     }
-    let tenant = Tenant { name, weight: share.weight, caps: share.caps };
+    let caps = Caps { max_running: share.max_running, max_queued: share.max_queued };
+    let tenant = Tenant { name, weight: share.weight, caps };
     app.store.set_tenant(&tenant).await?;
     app.wake_workers(None);
     ok(tenant)
@@ -57,15 +71,15 @@ pub(super) async fn queues(_: MayAll, State(app): State<App>) -> Answered<Page<Q
 
 /// Add a queue, or change its caps.
 #[utoipa::path(put, path = "/v1/queues/{name}", tag = "administration",
-    params(("name" = String, Path, description = "The queue")), request_body = ref("#/components/schemas/Caps"),
+    params(("name" = String, Path, description = "The queue")), request_body = ref("#/components/schemas/Room"),
     responses((status = 200, description = "As it is now", body = ref("#/components/schemas/Queue"))))]
 pub(super) async fn set_queue(
     _: MayAll,
     State(app): State<App>,
     At(name): At<QueueName>,
-    Json(caps): Json<Caps>,
+    Json(Room { max_running, max_queued }): Json<Room>,
 ) -> Answered<Queue> {
-    let queue = Queue { name, caps };
+    let queue = Queue { name, caps: Caps { max_running, max_queued } };
     app.store.set_queue(&queue).await?;
     app.wake_workers(None);
     ok(queue)
@@ -74,7 +88,8 @@ pub(super) async fn set_queue(
 /// Make a token. It is shown in this answer and never again.
 #[utoipa::path(post, path = "/v1/tokens", tag = "administration",
     request_body = ref("#/components/schemas/TokenRequest"),
-    responses((status = 201, description = "The token", body = ref("#/components/schemas/TokenCreated"))))]
+    responses((status = 201, description = "The token", body = ref("#/components/schemas/TokenCreated")),
+        (status = 409, description = "The name is taken")))]
 pub(super) async fn add_token(
     _: MayAll,
     State(app): State<App>,
@@ -127,6 +142,7 @@ pub(super) async fn secrets(
 #[serde(deny_unknown_fields)]
 pub(super) struct SecretValue {
     /// The value; 1 byte to 48 KiB.
+    #[schemars(length(min = 1, max = 49152))]
     value: Wiped,
 }
 

@@ -1,9 +1,10 @@
 //! Blobs: content under its own SHA-256. Knowing a digest is not having the blob: each tenant sees its own only.
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::BytesMut;
 use dayfly_jobs::wire::{BlobInfo, Permission};
 use dayfly_jobs::{Bytes, Digest, LeaseId, TenantName};
 use futures_util::stream::unfold;
@@ -11,13 +12,14 @@ use serde::Deserialize;
 use tokio::io::AsyncReadExt;
 
 use super::App;
-use super::body::{Answer, Answered, piece, too_large};
+use super::body::{Answer, Answered, Incoming, too_large};
 use super::extract::{Asked, At};
 use crate::problem::{Kind, Problem};
 use crate::service::{Caller, UploadError, Who};
 use crate::store::Scope;
 
-const PIECE: usize = 256 << 10;
+/// Bytes that are read at once, and held while the other end is slow.
+const PIECE: usize = 64 << 10;
 
 /// For whom a worker uploads.
 #[derive(Debug, Default, Deserialize)]
@@ -35,7 +37,9 @@ pub(super) struct For {
         ("lease" = Option<String>, Query, description = "The lease that a worker uploads for")),
     request_body(content = String, content_type = "application/octet-stream", description = "The content"),
     responses((status = 201, description = "It is kept", body = ref("#/components/schemas/BlobInfo")),
-        (status = 200, description = "It was there", body = ref("#/components/schemas/BlobInfo"))))]
+        (status = 200, description = "It was there", body = ref("#/components/schemas/BlobInfo")),
+        (status = 409, description = "The lease is lost"),
+        (status = 422, description = "The content has another digest")))]
 pub(super) async fn put(
     caller: Caller,
     State(app): State<App>,
@@ -83,8 +87,8 @@ async fn skip(app: &App, request: Request) -> Result<(), Problem> {
     if request.headers().contains_key(header::EXPECT) {
         return Ok(());
     }
-    let (mut body, mut left) = (request.into_body(), app.config.http.blob_bytes);
-    while let Some(bytes) = piece(&mut body).await? {
+    let (mut incoming, mut left) = (Incoming::new(app, request.into_body()), app.config.http.blob_bytes);
+    while let Some(bytes) = incoming.piece().await? {
         left = left.checked_sub(size(&bytes)).ok_or_else(|| too_large(app.config.http.blob_bytes))?;
     }
     Ok(())
@@ -94,11 +98,15 @@ fn size(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX)
 }
 
-async fn receive(app: &App, tenant: &TenantName, digest: Digest, mut body: Body) -> Result<Bytes, Problem> {
-    app.store.room().await?;
+async fn receive(app: &App, tenant: &TenantName, digest: Digest, body: Body) -> Result<Bytes, Problem> {
     let most = app.config.http.blob_bytes;
+    if body.size_hint().lower() > most {
+        return Err(too_large(most));
+    }
+    app.store.room().await?;
     let mut upload = app.blobs.upload(most).await.map_err(Problem::internal)?;
-    while let Some(bytes) = piece(&mut body).await? {
+    let mut incoming = Incoming::new(app, body);
+    while let Some(bytes) = incoming.piece().await? {
         upload.write(&bytes).await.map_err(refused)?;
     }
     let gate = app.blobs.enter().await;
@@ -156,14 +164,11 @@ pub(super) async fn content(
     name: Option<&str>,
 ) -> Result<Response, Problem> {
     let file = app.blobs.read(digest).await.map_err(|_| Problem::unknown("blob", digest))?;
-    let pieces = unfold(Some((file, vec![0; PIECE])), |state| async move {
-        let (mut file, mut buffer) = state?;
-        match file.read(&mut buffer).await {
+    let pieces = unfold(Some(file), |file| async move {
+        let (mut file, mut piece) = (file?, BytesMut::with_capacity(PIECE));
+        match file.read_buf(&mut piece).await {
             Ok(0) => None,
-            Ok(count) => {
-                let bytes = bytes::Bytes::copy_from_slice(buffer.get(..count).unwrap_or_default());
-                Some((Ok(bytes), Some((file, buffer))))
-            }
+            Ok(_) => Some((Ok(piece.freeze()), Some(file))),
             Err(error) => Some((Err(error), None)),
         }
     });

@@ -1,22 +1,21 @@
 //! Reading and writing bodies: bounded in bytes and in time, of a type that was said.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::BytesMut;
+use http_body_util::BodyExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::App;
 use crate::problem::{Kind, Problem};
 
-/// How long a body that is read as a whole may take.
-const WHOLE: Duration = Duration::from_secs(60);
-/// The longest pause in a body that is read piece by piece.
-const PAUSE: Duration = Duration::from_secs(30);
+/// Bytes of a body that buy its sender another pause.
+const STEP: usize = 16 << 10;
 
 /// A JSON body of a small call.
 pub(super) struct Json<T>(pub(super) T);
@@ -30,25 +29,25 @@ const MOST_LARGE: usize = 16 << 20;
 impl<T: DeserializeOwned> FromRequest<App> for Json<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &App) -> Result<Self, Problem> {
-        read_json(request, MOST).await.map(Self)
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        read_json(app, request, MOST).await.map(Self)
     }
 }
 
 impl<T: DeserializeOwned> FromRequest<App> for LargeJson<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &App) -> Result<Self, Problem> {
-        read_json(request, MOST_LARGE).await.map(Self)
+    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
+        read_json(app, request, MOST_LARGE).await.map(Self)
     }
 }
 
-async fn read_json<T: DeserializeOwned>(request: Request, most: usize) -> Result<T, Problem> {
+async fn read_json<T: DeserializeOwned>(app: &App, request: Request, most: usize) -> Result<T, Problem> {
     let kind = media_type(request.headers());
     if kind != "application/json" {
         return Err(wrong_type(&kind, "application/json"));
     }
-    let bytes = whole(request.into_body(), most).await?;
+    let bytes = whole(app, request.into_body(), most).await?;
     serde_json::from_slice(&bytes).map_err(|error| Problem::bad(format!("the body cannot be read: {error}")))
 }
 
@@ -65,35 +64,81 @@ pub(super) fn wrong_type(given: &str, wanted: &str) -> Problem {
 }
 
 /// The whole body.
-pub(super) async fn whole(body: Body, most: usize) -> Result<Bytes, Problem> {
-    let read = Limited::new(body, most).collect();
-    match tokio::time::timeout(WHOLE, read).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(most)),
-        Ok(Err(_)) => Err(Problem::bad("the connection broke in the middle of the body")),
-        Err(_) => Err(Problem::new(Kind::Timeout, "the body did not arrive in a minute")),
+pub(super) async fn whole(app: &App, body: Body, most: usize) -> Result<Bytes, Problem> {
+    // One that was said to be too large need not come at all.
+    if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > most {
+        return Err(too_large(most));
     }
+    let (mut incoming, mut all) = (Incoming::new(app, body), BytesMut::new());
+    while let Some(bytes) = incoming.piece().await? {
+        if all.len() + bytes.len() > most {
+            return Err(too_large(most));
+        }
+        all.extend_from_slice(&bytes);
+    }
+    Ok(all.freeze())
 }
 
 pub(super) fn too_large(most: impl std::fmt::Display) -> Problem {
     Problem::new(Kind::TooLarge, format!("this body may have {most} bytes"))
 }
 
-/// The next piece of a body that is read piece by piece.
-pub(super) async fn piece(body: &mut Body) -> Result<Option<Bytes>, Problem> {
-    loop {
-        let frame = tokio::time::timeout(PAUSE, body.frame()).await;
-        let frame = frame.map_err(|_| Problem::new(Kind::Timeout, "the body paused for half a minute"))?;
-        match frame {
-            None => return Ok(None),
-            Some(Err(_)) => return Err(Problem::bad("the connection broke in the middle of the body")),
-            // Trailers say nothing here.
-            Some(Ok(frame)) => {
-                if let Ok(data) = frame.into_data() {
-                    return Ok(Some(data));
+/// A body as it comes in. Its sender may be slow, but not stand still: each few KiB must come within a pause.
+pub(super) struct Incoming {
+    body: Body,
+    pace: Pace,
+}
+
+impl Incoming {
+    pub(super) fn new(app: &App, body: Body) -> Self {
+        Self { body, pace: Pace::new(app.config.http.pause) }
+    }
+
+    /// The next piece.
+    pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, Problem> {
+        loop {
+            let begin = Instant::now();
+            let frame = tokio::time::timeout(self.pace.left, self.body.frame()).await;
+            match frame.map_err(|_| self.pace.problem())? {
+                None => return Ok(None),
+                Some(Err(_)) => return Err(Problem::bad("the connection broke in the middle of the body")),
+                // Trailers say nothing here.
+                Some(Ok(frame)) => {
+                    let data = frame.into_data().unwrap_or_default();
+                    self.pace.came(data.len(), begin.elapsed());
+                    if !data.is_empty() {
+                        return Ok(Some(data));
+                    }
                 }
             }
         }
+    }
+}
+
+/// How long a sender may still be waited for. Pure.
+struct Pace {
+    pause: Duration,
+    left: Duration,
+    bytes: usize,
+}
+
+impl Pace {
+    fn new(pause: Duration) -> Self {
+        Self { pause, left: pause, bytes: 0 }
+    }
+
+    /// So many bytes came after so long.
+    fn came(&mut self, bytes: usize, waited: Duration) {
+        self.left = self.left.saturating_sub(waited);
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes >= STEP {
+            *self = Self::new(self.pause);
+        }
+    }
+
+    fn problem(&self) -> Problem {
+        let detail = format!("less than {STEP} bytes of the body came in {} ms", self.pause.as_millis());
+        Problem::new(Kind::Timeout, detail)
     }
 }
 
@@ -118,5 +163,27 @@ impl<T: Serialize> IntoResponse for Answer<T> {
             Ok(body) => (self.0, [(header::CONTENT_TYPE, json)], body).into_response(),
             Err(error) => Problem::internal(error).into_response(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_moves_is_waited_for_and_whoever_drips_is_not() {
+        let second = Duration::from_secs(1);
+        let mut pace = Pace::new(10 * second);
+        for _ in 0..100 {
+            pace.came(STEP / 8, second);
+        }
+        assert!(pace.left > second, "16 KiB in 8 s is a pace that can go on for ever");
+        for _ in 0..100 {
+            pace.came(1, second);
+        }
+        assert_eq!(pace.left, Duration::ZERO, "a byte a second is not");
+        let mut pace = Pace::new(10 * second);
+        pace.came(1 << 30, second);
+        assert_eq!(pace.left, 10 * second, "what came fast before is no credit for later");
     }
 }

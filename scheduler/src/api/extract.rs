@@ -10,7 +10,7 @@ use axum::http::request::Parts;
 use dayfly_jobs::wire::{Permission, TokenInfo};
 use serde::de::DeserializeOwned;
 
-use super::{App, Peer};
+use super::{App, Peer, places};
 use crate::auth::Token;
 use crate::problem::{Kind, Problem};
 use crate::service::{Caller, Seat, Who};
@@ -37,6 +37,7 @@ impl FromRequestParts<App> for Caller {
         if matches!(who, Who::Client(_)) {
             app.rates.take(&hash, now).map_err(too_many)?;
         }
+        places::called_by(app, parts, hash)?;
         Ok(Self { who })
     }
 }

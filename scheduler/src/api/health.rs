@@ -22,7 +22,8 @@ pub(super) async fn healthz() -> &'static str {
 
 /// Whether the store answers, so that calls make sense.
 #[utoipa::path(get, path = "/readyz", tag = "health",
-    responses((status = 200, description = "It does", body = String, content_type = "text/plain")))]
+    responses((status = 200, description = "It does", body = String, content_type = "text/plain"),
+        (status = 503, description = "It does not, or the scheduler is shutting down")))]
 pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Problem> {
     if app.closing.is_cancelled() {
         return Err(Problem::new(Kind::NotReady, "the scheduler is shutting down"));
@@ -63,7 +64,9 @@ fn is_local(host: &str) -> bool {
 
 /// Metrics for Prometheus. From this machine without a token, else with one that permits `admin`.
 #[utoipa::path(get, path = "/metrics", tag = "health",
-    responses((status = 200, description = "Numbers", body = String, content_type = "text/plain")))]
+    responses((status = 200, description = "Numbers", body = String, content_type = "text/plain"),
+        (status = 401, description = "From another machine a token is needed"),
+        (status = 403, description = "The token does not permit admin")))]
 pub(super) async fn metrics(_: Watchman, State(app): State<App>) -> Result<Response, Problem> {
     let now = app.clock.now();
     let census = app.store.census(now).await?;

@@ -105,7 +105,8 @@ pub(super) async fn get(
 /// nothing.
 #[utoipa::path(post, path = "/v1/jobs/{id}/cancel", tag = "jobs",
     params(("id" = String, Path, description = "The job")),
-    responses((status = 200, description = "How it stands now", body = ref("#/components/schemas/JobSummary"))))]
+    responses((status = 200, description = "How it stands now", body = ref("#/components/schemas/JobSummary")),
+        (status = 409, description = "The job has ended otherwise")))]
 pub(super) async fn cancel(
     MayCancel(token): MayCancel,
     State(app): State<App>,

@@ -14,8 +14,8 @@ use super::extract::{Asked, At, MayRead};
 use super::{jobs, stream};
 use crate::problem::{Kind, Problem};
 
-/// Bytes that are read at once.
-const PIECE: u64 = 256 << 10;
+/// Bytes that are read at once, and held while the other end is slow.
+const PIECE: u64 = 64 << 10;
 
 /// Which part of a log is wanted.
 #[derive(Debug, Default, Deserialize)]
@@ -50,7 +50,8 @@ struct Span {
         ("Last-Event-ID" = Option<u64>, Header, description = "Resume at this byte")),
     responses((status = 200, description = "The log", content(
             (String = "application/octet-stream"), (ref("#/components/schemas/LogEvent") = "text/event-stream"))),
-        (status = 206, description = "The range", body = String, content_type = "application/octet-stream")))]
+        (status = 206, description = "The range", body = String, content_type = "application/octet-stream"),
+        (status = 416, description = "The range is not in there")))]
 pub(super) async fn read(
     MayRead(token): MayRead,
     State(app): State<App>,

@@ -11,6 +11,7 @@ mod health;
 mod jobs;
 mod logs;
 mod openapi;
+mod places;
 mod reports;
 mod stream;
 mod submit;
@@ -43,9 +44,15 @@ pub(crate) fn router(service: App) -> Router {
             Problem::new(Kind::MethodNotAllowed, format!("{method} is not for {}", uri.path()))
         })
         .layer(from_fn(guard::unbroken))
+        .layer(from_fn_with_state(Arc::clone(&service), places::bound))
         .layer(from_fn(guard::sizes))
         .layer(from_fn_with_state(Arc::clone(&service), guard::measure))
         .with_state(service)
+}
+
+/// What is served on a connection that is one too many.
+pub(crate) fn crowded() -> Router {
+    Router::new().fallback(|| async { Problem::new(Kind::Crowded, "there is no room for this connection") })
 }
 
 fn routes() -> OpenApiRouter<App> {

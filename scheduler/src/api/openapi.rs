@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 
 use super::App;
+use crate::problem::Kind;
 
 const ABOUT: &str = "Dayfly runs programs nobody trusts, each in a sandbox made for it. Every call but those for health \
     brings `Authorization: Bearer dfy_…`. Every refusal is problem JSON (RFC 9457): `type` is what programs decide by, \
@@ -41,17 +42,57 @@ pub(super) fn finish(routes: OpenApi) -> Value {
     whole
 }
 
-/// What is the same for every call.
+/// What is the same for every call of its kind.
 fn complete(path: &str, method: &str, call: &mut Value) {
     let name: String = path.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     call["operationId"] = json!(format!("{method}{name}"));
     if call["tags"] == json!(["health"]) {
-        call["security"] = json!([]);
+        let token_elsewhere = if path == "/metrics" { json!([{}, {"token": []}]) } else { json!([]) };
+        call["security"] = token_elsewhere;
     }
-    call["responses"]["default"] = json!({
-        "description": "It was refused or failed",
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    });
+    if let Some(body) = call.get_mut("requestBody") {
+        body["required"] = json!(true);
+    }
+    for status in refusals(method, call) {
+        if call["responses"][status].is_null() {
+            call["responses"][status] = json!({"description": title(status)});
+        }
+    }
+    call["responses"]["default"] = json!({"description": "It was refused or failed"});
+    for (status, response) in call["responses"].as_object_mut().into_iter().flatten() {
+        if status == "default" || status.as_str() >= "400" {
+            response["content"] = json!({
+                "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
+            });
+        }
+    }
+}
+
+/// How a call can be refused for what it is, beside what its own description says.
+fn refusals(method: &str, call: &Value) -> Vec<&'static str> {
+    let mut all = Vec::new();
+    let mut add = |when: bool, statuses: &[&'static str]| {
+        if when {
+            all.extend_from_slice(statuses);
+        }
+    };
+    let parameters: Vec<&str> =
+        call["parameters"].as_array().into_iter().flatten().filter_map(|one| one["in"].as_str()).collect();
+    let body = &call["requestBody"];
+    add(call["security"] != json!([]), &["401", "403", "429"]);
+    add(!parameters.is_empty(), &["400"]);
+    add(parameters.contains(&"path"), &["404"]);
+    add(!body.is_null(), &["400", "408", "413"]);
+    add(!body.is_null() && body["content"]["application/octet-stream"].is_null(), &["415"]);
+    add(matches!(method, "post" | "put"), &["507"]);
+    all
+}
+
+/// What is said of a status that several kinds of problems can have.
+fn title(status: &str) -> String {
+    let kinds = Kind::ALL.iter().filter(|kind| kind.status().as_str() == status);
+    let titles: Vec<&str> = kinds.map(|kind| kind.title()).collect();
+    titles.join("; ")
 }
 
 /// `/openapi.json` and `/docs`.

@@ -27,14 +27,16 @@ const FORMATS: &str = "application/json, application/yaml or application/toml";
         (ref("#/components/schemas/Job") = "application/json"),
         (String = "application/yaml"), (String = "application/toml"))),
     responses((status = 201, description = "It is queued", body = ref("#/components/schemas/Submitted")),
-        (status = 200, description = "It was queued before", body = ref("#/components/schemas/Submitted"))))]
+        (status = 200, description = "It was queued before", body = ref("#/components/schemas/Submitted")),
+        (status = 404, description = "There is no such queue, or no such blob"),
+        (status = 422, description = "The job is not valid, a secret is missing, or the key belongs to another job")))]
 pub(super) async fn submit(
     MaySubmit(token): MaySubmit,
     State(app): State<App>,
     request: Request,
 ) -> Answered<Submitted> {
     let (format, key) = (format(request.headers())?, key(request.headers())?);
-    let bytes = whole(request.into_body(), app.config.http.job_bytes).await?;
+    let bytes = whole(&app, request.into_body(), app.config.http.job_bytes).await?;
     let text = std::str::from_utf8(&bytes).map_err(|_| Problem::bad("the body is no UTF-8"))?;
     let spec = JobSpec::parse(text, format).map_err(|error| bad_job(&error, None))?;
     let submitted = app.submit(&token.tenant, vec![Submission { spec, key, retry_of: None }]).await?;
@@ -49,7 +51,9 @@ pub(super) async fn submit(
     params(("Idempotency-Key" = Option<String>, Header, description = "1 to 200 printable characters")),
     request_body(content = String, content_type = "application/x-ndjson", description = "Jobs, one on a line"),
     responses((status = 201, description = "In the order they were sent",
-        body = ref("#/components/schemas/PageOfSubmitted"))))]
+        body = ref("#/components/schemas/PageOfSubmitted")),
+        (status = 404, description = "There is no such queue, or no such blob"),
+        (status = 422, description = "A job is not valid, a secret is missing, or the key belongs to another batch")))]
 pub(super) async fn submit_many(
     MaySubmit(token): MaySubmit,
     State(app): State<App>,
@@ -60,7 +64,7 @@ pub(super) async fn submit_many(
         return Err(wrong_type(&kind, "application/x-ndjson"));
     }
     let key = key(request.headers())?;
-    let bytes = whole(request.into_body(), app.config.http.batch_bytes).await?;
+    let bytes = whole(&app, request.into_body(), app.config.http.batch_bytes).await?;
     let text = std::str::from_utf8(&bytes).map_err(|_| Problem::bad("the body is no UTF-8"))?;
     let items = app.submit(&token.tenant, batch(text, key.as_deref(), app.config.http.job_bytes)?).await?;
     created(Page { items, next: None })
@@ -92,7 +96,10 @@ fn batch(text: &str, key: Option<&str>, most_bytes: usize) -> Result<Vec<Submiss
 #[utoipa::path(post, path = "/v1/jobs/{id}/retry", tag = "jobs",
     params(("id" = String, Path, description = "The job"),
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 200 printable characters")),
-    responses((status = 201, description = "The new job", body = ref("#/components/schemas/Submitted"))))]
+    responses((status = 201, description = "The new job", body = ref("#/components/schemas/Submitted")),
+        (status = 200, description = "It was queued before", body = ref("#/components/schemas/Submitted")),
+        (status = 409, description = "The job has not ended"),
+        (status = 422, description = "A secret is missing, or the key belongs to another job")))]
 pub(super) async fn retry(
     MaySubmit(token): MaySubmit,
     State(app): State<App>,

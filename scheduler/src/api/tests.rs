@@ -3,6 +3,8 @@
 mod access;
 mod batch;
 mod blobs;
+mod connections;
+mod described;
 mod lease;
 mod life;
 mod refusals;

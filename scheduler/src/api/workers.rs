@@ -114,7 +114,8 @@ pub(super) async fn renew(
 #[utoipa::path(post, path = "/v1/leases/{lease}/events", tag = "worker protocol",
     params(("lease" = String, Path, description = "JOB.ATTEMPT")),
     request_body = ref("#/components/schemas/ManyProgress"),
-    responses((status = 204, description = "It is noted")))]
+    responses((status = 204, description = "It is noted"),
+        (status = 409, description = "The lease is lost, or the log has a gap")))]
 pub(super) async fn progress(
     FromWorker(seat): FromWorker,
     State(app): State<App>,
@@ -137,7 +138,8 @@ pub(super) struct Offset {
     params(("lease" = String, Path, description = "JOB.ATTEMPT"),
         ("offset" = u64, Query, description = "Where the piece belongs")),
     request_body(content = String, content_type = "application/octet-stream", description = "The bytes"),
-    responses((status = 200, description = "It is kept", body = ref("#/components/schemas/LogPosition"))))]
+    responses((status = 200, description = "It is kept", body = ref("#/components/schemas/LogPosition")),
+        (status = 409, description = "The lease is lost, or the log has a gap")))]
 pub(super) async fn log(
     FromWorker(seat): FromWorker,
     State(app): State<App>,
@@ -145,7 +147,7 @@ pub(super) async fn log(
     Asked(at): Asked<Offset>,
     request: Request,
 ) -> Answered<LogPosition> {
-    let bytes = whole(request.into_body(), MOST_LOG).await?;
+    let bytes = whole(&app, request.into_body(), MOST_LOG).await?;
     ok(app.append_log(&seat.name, lease, at.offset, &bytes).await?)
 }
 
@@ -153,7 +155,8 @@ pub(super) async fn log(
 #[utoipa::path(post, path = "/v1/leases/{lease}/complete", tag = "worker protocol",
     params(("lease" = String, Path, description = "JOB.ATTEMPT")),
     request_body = ref("#/components/schemas/Completion"),
-    responses((status = 200, description = "It counts", body = ref("#/components/schemas/Completed"))))]
+    responses((status = 200, description = "It counts", body = ref("#/components/schemas/Completed")),
+        (status = 409, description = "The lease is lost, or the log has a gap")))]
 pub(super) async fn complete(
     FromWorker(seat): FromWorker,
     State(app): State<App>,

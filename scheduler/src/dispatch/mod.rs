@@ -4,13 +4,14 @@
 //! lane does, so that a choice looks at lanes and never at jobs. Among the lanes that a worker could serve and whose
 //! tenant and queue run less than they may, the tenant goes first that used the smallest part of its weight, lately
 //! more than long ago; within a tenant the smallest rank, which is the time of submission less a minute for each
-//! step of priority. A rank never changes, so whatever waits becomes the smallest one day. A tenant that was idle
-//! catches up, and keeps others waiting for at most about the half-life of usage.
+//! step of priority. A rank never changes, so whatever waits becomes the smallest one day. A tenant that was idle does
+//! not catch up: it begins where the others are (see `share`), with the next job that a worker has room for.
 //!
 //! Small jobs may overtake a large one that does not fit at the moment, but not for ever: once it has waited for
 //! [`PATIENCE_MS`] and it is its turn, one worker takes nothing else until it fits.
 
 mod needs;
+mod share;
 mod usage;
 mod waiting;
 
@@ -19,6 +20,8 @@ use std::collections::BTreeMap;
 use dayfly_jobs::{QueueName, TenantName, Timestamp, WorkerName};
 
 pub use needs::{Needs, Offer};
+pub use share::Account;
+use share::Share;
 pub use usage::Usage;
 
 /// How long a job is overtaken by smaller ones that fit where it does not.
@@ -62,17 +65,6 @@ pub struct Head {
     pub waits: Timestamp,
 }
 
-/// A tenant, as far as dispatch needs to know it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Account {
-    /// Its part of the workers, relative to others.
-    pub weight: u32,
-    /// How many of its jobs may run.
-    pub max_running: u64,
-    /// What its ended attempts used.
-    pub usage: Usage,
-}
-
 /// What is chosen for a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
@@ -91,13 +83,8 @@ pub struct Board {
     lanes: Vec<Lane>,
     tenants: BTreeMap<TenantName, Share>,
     queues: BTreeMap<QueueName, Running>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Share {
-    weight: u32,
-    used: f64,
-    running: Running,
+    /// The largest part of its weight that a tenant had used when it got a turn, and when that was.
+    furthest: Usage,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -112,32 +99,22 @@ impl Running {
     }
 }
 
-impl Share {
-    fn of(account: Account, now: Timestamp) -> Self {
-        let running = Running { now: 0, most: account.max_running };
-        Self { weight: account.weight, used: account.usage.decayed(now), running }
-    }
-
-    fn part(self) -> f64 {
-        self.used / f64::from(self.weight.max(1))
-    }
-}
-
 impl Board {
     /// The board at `now`: all lanes in which something waits or runs, their tenants, and how much may run in each
-    /// queue. A lane whose tenant or queue is not there gets nothing.
+    /// queue. A lane whose tenant or queue is not there gets nothing. `furthest` is that of the last board.
     pub fn new(
         now: Timestamp,
         lanes: Vec<Lane>,
         tenants: BTreeMap<TenantName, Account>,
         queues: BTreeMap<QueueName, u64>,
+        furthest: Usage,
     ) -> Self {
-        let tenants = tenants.into_iter().map(|(name, account)| (name, Share::of(account, now)));
+        let tenants = tenants.into_iter().map(|(name, account)| (name, Share::new(account, now)));
         let queues = queues.into_iter().map(|(name, most)| (name, Running { now: 0, most }));
-        let mut board = Self { now, lanes: Vec::new(), tenants: tenants.collect(), queues: queues.collect() };
+        let (tenants, queues) = (tenants.collect(), queues.collect());
+        let mut board = Self { now, lanes: Vec::new(), tenants, queues, furthest };
         for lane in &lanes {
-            let used = usage::charged(lane.needs.cpus_milli, lane.running, lane.leased_sum_ms, now);
-            board.count(lane, lane.running, used);
+            board.count(lane, lane.running, lane.leased_sum_ms);
         }
         board.lanes = lanes;
         board
@@ -164,37 +141,65 @@ impl Board {
         Choice::Nothing
     }
 
-    /// Notes that the head of a lane was leased, and what comes after it.
-    pub fn leased(&mut self, place: usize, next: Option<Head>) {
-        let Some(lane) = self.lanes.get_mut(place) else { return };
+    /// Notes that the head of a lane was leased by a worker, and what comes after it. Tells the tenant's account when
+    /// it has changed, which is to be kept.
+    pub fn leased(&mut self, place: usize, next: Option<Head>, offer: &Offer) -> Option<Account> {
+        let floor = self.floor(offer);
+        let lane = self.lanes.get_mut(place)?;
         lane.head = next;
         lane.running += 1;
         lane.leased_sum_ms = lane.leased_sum_ms.saturating_add(self.now.0);
-        let (lane, used) = (lane.clone(), usage::charge(lane.needs.cpus_milli));
-        self.count(&lane, 1, used);
+        let lane = lane.clone();
+        let share = self.tenants.get_mut(&lane.tenant)?;
+        let before = share.account();
+        share.place(floor);
+        let used = share.used();
+        self.reach(used);
+        self.count(&lane, 1, self.now.0);
+        let share = self.tenants.get_mut(&lane.tenant)?;
+        share.step_back_if_full();
+        Some(share.account()).filter(|account| *account != before)
     }
 
-    fn count(&mut self, lane: &Lane, running: u64, used: f64) {
+    /// The largest part of its weight that a tenant had used when it got a turn: to be kept for the next board.
+    pub fn furthest(&self) -> Usage {
+        self.furthest
+    }
+
+    fn reach(&mut self, used: f64) {
+        if used > self.furthest.decayed(self.now) {
+            self.furthest = Usage { amount: used, at: self.now.max(self.furthest.at) };
+        }
+    }
+
+    fn count(&mut self, lane: &Lane, running: u64, leased_sum_ms: u64) {
         if let Some(share) = self.tenants.get_mut(&lane.tenant) {
-            share.running.now += running;
-            share.used += used;
+            share.run(lane.needs.cpus_milli, running, leased_sum_ms);
         }
         if let Some(queue) = self.queues.get_mut(&lane.queue) {
             queue.now += running;
         }
     }
 
-    fn turns(&self, offer: &Offer) -> Vec<(usize, Turn)> {
-        let lanes = self.lanes.iter().enumerate();
-        lanes.filter_map(|(place, lane)| Some((place, self.turn(lane, offer)?))).collect()
+    /// What newcomers are taken to have used at least: what those did that they wait with for this worker.
+    fn floor(&self, offer: &Offer) -> f64 {
+        let here = self.lanes.iter().filter(|lane| offer.could_run(&lane.needs, &lane.queue));
+        let shares = here.filter_map(|lane| self.tenants.get(&lane.tenant));
+        let others = shares.filter(|share| !share.is_newcomer()).map(Share::used);
+        others.fold(self.furthest.decayed(self.now), f64::min)
     }
 
-    /// The turn of a lane, if it may have one at this worker.
-    fn turn(&self, lane: &Lane, offer: &Offer) -> Option<Turn> {
-        let head = lane.head?;
+    fn turns(&self, offer: &Offer) -> Vec<(usize, Turn)> {
+        let (lanes, floor) = (self.lanes.iter().enumerate(), self.floor(offer));
+        lanes.filter_map(|(place, lane)| Some((place, self.turn(lane, lane.head?, offer, floor)?))).collect()
+    }
+
+    /// The turn of a job in a lane, if it may have one at this worker.
+    fn turn(&self, lane: &Lane, head: Head, offer: &Offer, floor: f64) -> Option<Turn> {
         let (tenant, queue) = (self.tenants.get(&lane.tenant)?, self.queues.get(&lane.queue)?);
-        let may = !tenant.running.full() && !queue.full() && offer.could_run(&lane.needs, &lane.queue);
-        may.then(|| Turn { part: tenant.part(), head, lane: lane.id })
+        let may = !tenant.running().full() && !queue.full() && offer.could_run(&lane.needs, &lane.queue);
+        let (part, waited) = (tenant.part(floor), !tenant.is_newcomer());
+        may.then_some(Turn { part, waited, head, lane: lane.id })
     }
 
     fn keeps_room(&self, lane: &Lane, head: Head, offer: &Offer) -> bool {
@@ -207,14 +212,17 @@ impl Board {
 #[derive(Debug, Clone, Copy)]
 struct Turn {
     part: f64,
+    /// Whether its tenant had a turn since it began to wait: of two with the same part the newcomer goes first, or the
+    /// one who used least would always keep it waiting.
+    waited: bool,
     head: Head,
     lane: i64,
 }
 
 impl Turn {
     fn order(&self, other: &Self) -> std::cmp::Ordering {
-        let rest = (self.head.rank, self.lane).cmp(&(other.head.rank, other.lane));
-        self.part.total_cmp(&other.part).then(rest)
+        let rest = |turn: &Self| (turn.waited, turn.head.rank, turn.lane);
+        self.part.total_cmp(&other.part).then_with(|| rest(self).cmp(&rest(other)))
     }
 }
 

@@ -45,12 +45,22 @@ fn offer(worker: &str, free: Capacity) -> Offer {
 }
 
 fn account(weight: u32, used: f64) -> Account {
-    Account { weight, max_running: 100, usage: Usage { amount: used, at: NOW } }
+    Account { weight, max_running: 100, usage: Usage { amount: used, at: NOW }, newcomer: false }
+}
+
+fn newcomer(weight: u32, used: f64) -> Account {
+    Account { newcomer: true, ..account(weight, used) }
 }
 
 fn board(lanes: Vec<Lane>, accounts: &[(&str, Account)]) -> Board {
+    board_after(0.0, lanes, accounts)
+}
+
+/// With the part that was used at the furthest turn.
+fn board_after(furthest: f64, lanes: Vec<Lane>, accounts: &[(&str, Account)]) -> Board {
     let tenants = accounts.iter().map(|(name, account)| (name.parse().unwrap(), *account)).collect();
-    Board::new(NOW, lanes, tenants, BTreeMap::from([("default".parse().unwrap(), 100)]))
+    let furthest = Usage { amount: furthest, at: NOW };
+    Board::new(NOW, lanes, tenants, BTreeMap::from([("default".parse().unwrap(), 100)]), furthest)
 }
 
 fn free() -> Offer {
@@ -87,9 +97,55 @@ fn many_leased_at_once_spread_over_the_tenants() {
     for rank in 0..30 {
         let Choice::Take(place) = board.choose(&free()) else { panic!("nothing chosen") };
         taken[place] += 1;
-        board.leased(place, Some(Head { rank: 10 + rank, waits: NOW }));
+        board.leased(place, Some(Head { rank: 10 + rank, waits: NOW }), &free());
     }
     assert_eq!(taken, [20, 10]);
+}
+
+/// Turns that are given one after the other while everything else stands still.
+fn turns(board: &mut Board, count: i64) -> Vec<usize> {
+    let turn = |rank| {
+        let Choice::Take(place) = board.choose(&free()) else { panic!("nothing chosen") };
+        board.leased(place, Some(Head { rank: 10 + rank, waits: NOW }), &free());
+        place
+    };
+    (0..count).map(turn).collect()
+}
+
+#[test]
+fn a_newcomer_begins_where_the_others_are_and_with_the_next_turn() {
+    let lanes = || vec![lane(1, "a", 1), lane(2, "b", 2), lane(3, "c", 3)];
+    let others = [("a", account(100, 8e9)), ("b", account(100, 8e9))];
+    let all = |c: Account| [others.as_slice(), &[("c", c)]].concat();
+    let mut fresh = board_after(8e7, lanes(), &all(newcomer(100, 0.0)));
+    assert_eq!(turns(&mut fresh, 7), [2, 0, 1, 2, 0, 1, 2], "one turn at once, then one of three");
+    let mut known = board_after(8e7, lanes(), &all(account(100, 0.0)));
+    assert_eq!(turns(&mut known, 4), [2; 4], "who waited all the time is owed what others got");
+    let mut heavy = board_after(8e7, lanes(), &all(newcomer(100, 9e9)));
+    assert_eq!(turns(&mut heavy, 4), [0, 1, 0, 1], "who used much does not begin anew by a pause");
+}
+
+#[test]
+fn a_newcomer_alone_begins_where_the_last_one_left_off() {
+    let mut alone = board_after(8e7, vec![lane(1, "a", 1)], &[("a", newcomer(200, 5.0))]);
+    let account = alone.leased(0, None, &free()).expect("an account that changed");
+    assert!((account.usage.amount - 8e7 * 200.0).abs() < 1.0 && !account.newcomer, "{account:?}");
+    assert!((alone.furthest().amount - 8e7).abs() < 1.0);
+}
+
+#[test]
+fn who_waits_elsewhere_or_at_its_cap_is_no_measure_for_newcomers() {
+    let label = BTreeSet::from(["gpu".parse().unwrap()]);
+    let elsewhere = Lane { needs: Needs { labels: label, ..needs(1000) }, ..lane(3, "c", 0) };
+    let lanes = vec![lane(1, "a", 1), lane(2, "b", 2), elsewhere];
+    let accounts = [("a", account(100, 8e9)), ("b", newcomer(100, 0.0)), ("c", account(100, 0.0))];
+    let mut board = board_after(8e7, lanes, &accounts);
+    assert_eq!(turns(&mut board, 4), [1, 0, 1, 0]);
+
+    let capped = Account { max_running: 1, ..account(100, 0.0) };
+    let mut board = board_after(8e7, vec![lane(1, "a", 1)], &[("a", capped)]);
+    let account = board.leased(0, None, &free()).expect("an account that changed");
+    assert!(account.newcomer, "at its cap it waits for itself alone");
 }
 
 #[test]
@@ -148,6 +204,23 @@ fn half_of_what_was_used_is_forgotten_in_ten_minutes() {
     assert!((usage.decayed(Timestamp(0)) - 8.0).abs() < 1e-9, "a clock that was set back");
     let after = usage.after(1000, Timestamp(NOW.0 - 3000), NOW);
     assert!((after.amount - 3_000_008.0).abs() < 1e-6);
+}
+
+#[test]
+fn who_is_before_a_job_is_told_as_turns_are_given() {
+    let lanes = vec![lane(1, "a", 1), lane(2, "b", 2), lane(3, "c", 3)];
+    let accounts = [("a", account(100, 8e9)), ("b", newcomer(100, 0.0)), ("c", newcomer(100, 9e9))];
+    let mut board = board_after(8e7, lanes, &accounts);
+    let ahead = |lane| match board.why(lane, lane, 0, &[free()]) {
+        Some(Waiting::Turn { ahead }) => ahead,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!([1, 2, 3].map(ahead), [1, 0, 2]);
+    for place in [1, 0] {
+        assert_eq!(board.choose(&free()), Choice::Take(place));
+        board.leased(place, None, &free());
+    }
+    assert_eq!(board.choose(&free()), Choice::Take(2));
 }
 
 #[test]

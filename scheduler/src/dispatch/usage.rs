@@ -5,9 +5,9 @@ use dayfly_jobs::Timestamp;
 /// After this time half of what a tenant used is forgotten.
 const HALF_LIFE_MS: f64 = 600_000.0;
 
-/// What an attempt counts for from the moment it is leased, in milliseconds, so that many leased at once spread over
-/// the tenants. At its end it counts for what it took.
-const CHARGE_MS: u64 = 1000;
+/// What an attempt is believed to go on for, in milliseconds, as long as it runs. With it the workers are spread over
+/// the tenants at every moment and not only in the long run. At its end it counts for what it took.
+const EXPECTED_MS: u64 = 60_000;
 
 /// The least an attempt counts for at its end: leasing it is work too.
 const LEAST_MS: u64 = 10;
@@ -36,16 +36,16 @@ impl Usage {
     }
 }
 
-/// What `running` attempts count for at `now` that were leased at moments which sum up to `leased_sum_ms`.
-pub(super) fn charged(cpus_milli: u32, running: u64, leased_sum_ms: u64, now: Timestamp) -> f64 {
-    let until = u128::from(running) * u128::from(now.plus_millis(CHARGE_MS).0);
+/// What `running` attempts used until `now` that were leased at moments which sum up to `leased_sum_ms`.
+pub(super) fn used(cpus_milli: u32, running: u64, leased_sum_ms: u64, now: Timestamp) -> f64 {
+    let until = u128::from(running) * u128::from(now.0);
     let took = u64::try_from(until.saturating_sub(u128::from(leased_sum_ms))).unwrap_or(u64::MAX);
     f64::from(cpus_milli) * millis(took)
 }
 
-/// What one more attempt counts for at once.
-pub(super) fn charge(cpus_milli: u32) -> f64 {
-    f64::from(cpus_milli) * millis(CHARGE_MS)
+/// What so many attempts that run will still use.
+pub(super) fn expected(cpus_milli: u32, running: u64) -> f64 {
+    f64::from(cpus_milli) * millis(running.saturating_mul(EXPECTED_MS))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a share is compared, not counted: 53 bits are plenty")]

@@ -1,6 +1,8 @@
 //! Why a job waits.
 
-use super::{Board, Lane, Offer};
+use std::collections::BTreeSet;
+
+use super::{Board, Head, Lane, Offer};
 use crate::store::Waiting;
 
 impl Board {
@@ -21,24 +23,25 @@ impl Board {
 
     fn cap(&self, lane: &Lane) -> Option<Waiting> {
         let tenant =
-            self.tenants.get(&lane.tenant).map(|share| (share.running, format!("tenant {}", lane.tenant)));
+            self.tenants.get(&lane.tenant).map(|share| (share.running(), format!("tenant {}", lane.tenant)));
         let queue = self.queues.get(&lane.queue).map(|running| (*running, format!("queue {}", lane.queue)));
         let (running, of) = [tenant, queue].into_iter().flatten().find(|(running, _)| running.full())?;
         Some(Waiting::Cap { of, most: u32::try_from(running.most).unwrap_or(u32::MAX) })
     }
 
-    /// Heads of other lanes that go first where this one could run.
+    /// Heads of other lanes that go first at some worker where this one could run.
     fn before(&self, lane: &Lane, rank: i64, workers: &[&Offer]) -> u64 {
-        let part = |lane: &Lane| self.tenants.get(&lane.tenant).map(|share| share.part());
-        let own = part(lane);
-        let first = |other: &Lane| match other.head {
-            None => false,
-            Some(head) if other.tenant == lane.tenant => head.rank < rank,
-            Some(_) => part(other) < own,
-        };
-        let rivals = self.lanes.iter().filter(|other| other.id != lane.id && first(other));
-        let count = rivals.filter(|other| workers.iter().any(|offer| could_run(offer, other))).count();
-        u64::try_from(count).unwrap_or(u64::MAX)
+        let mut first = BTreeSet::new();
+        for offer in workers {
+            let floor = self.floor(offer);
+            let own = self.turn(lane, Head { rank, waits: self.now }, offer, floor);
+            let others = self.lanes.iter().filter(|other| other.id != lane.id);
+            first.extend(others.filter_map(|other| {
+                let turn = self.turn(other, other.head?, offer, floor)?;
+                own.as_ref().is_some_and(|own| turn.order(own).is_lt()).then_some(other.id)
+            }));
+        }
+        u64::try_from(first.len()).unwrap_or(u64::MAX)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use dayfly_jobs::{State, Timestamp};
+use dayfly_jobs::{State, Timestamp, Verdict};
 use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
@@ -28,7 +28,9 @@ pub(crate) struct Metrics {
     pub(crate) collected: IntCounter,
     pub(crate) log_bytes: IntCounter,
     pub(crate) connections: IntGauge,
+    pub(crate) crowded: IntCounter,
     ends: IntCounterVec,
+    verdicts: IntCounterVec,
     waits: Histogram,
     store: HistogramVec,
     calls: HistogramVec,
@@ -49,11 +51,22 @@ impl Metrics {
             collected: counter(&registry, "jobs_collected_total", "Ended jobs that retention removed")?,
             log_bytes: counter(&registry, "log_bytes_total", "Bytes of logs that were accepted")?,
             connections: gauge(&registry, "http_connections", "Connections that are open")?,
+            crowded: counter(
+                &registry,
+                "http_connections_refused_total",
+                "Connections that were one too many",
+            )?,
             ends: counters(
                 &registry,
                 "attempts_ended_total",
                 "Attempts that ended, by where the job stood then",
                 &["state"],
+            )?,
+            verdicts: counters(
+                &registry,
+                "verdicts_total",
+                "Verdicts on jobs that ran to their end",
+                &["verdict"],
             )?,
             waits: histogram(&registry, "job_wait_seconds", "From submission to lease", WAITS)?,
             store: timings(
@@ -95,6 +108,11 @@ impl Metrics {
     /// An attempt ended.
     pub(crate) fn ended(&self, state: State) {
         self.ends.with_label_values(&[state.name()]).inc();
+    }
+
+    /// A job ran to its end.
+    pub(crate) fn judged(&self, verdict: &Verdict) {
+        self.verdicts.with_label_values(&[verdict.name()]).inc();
     }
 
     /// A call was answered.

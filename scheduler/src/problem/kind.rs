@@ -91,6 +91,8 @@ kinds! {
         Some("wait until some have run, or let an administrator raise the cap"), Some(10);
     Busy "busy" TOO_MANY_REQUESTS "Too much at once"
         Some("try again"), Some(1);
+    Crowded "crowded" SERVICE_UNAVAILABLE "Too many connections are open"
+        Some("close connections that are not needed, and use one for many calls"), Some(5);
     DiskFull "disk-full" INSUFFICIENT_STORAGE "The scheduler's disk is full"
         Some("make room on the scheduler's disk, or keep less: `retention` in dayfly.toml"), Some(30);
     NotReady "not-ready" SERVICE_UNAVAILABLE "The scheduler is not ready"

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use dayfly_jobs::wire::{
     Completed, Completion, Lease, LeaseRequest, Leases, LogPosition, Progress, RenewRequest, Renewal, Renewed,
 };
-use dayfly_jobs::{LeaseId, SecretName, State, WorkerName};
+use dayfly_jobs::{LeaseId, SecretName, State, Verdict, WorkerName};
 use tokio::sync::oneshot;
 
 use super::Service;
@@ -189,7 +189,7 @@ impl Service {
         lease: LeaseId,
         completion: Completion,
     ) -> Result<Completed, Problem> {
-        let begin = Instant::now();
+        let (begin, said) = (Instant::now(), Said::by(&completion));
         let completed = self.store.complete(worker, lease, completion, self.clock.now()).await;
         self.metrics.stored("complete", begin);
         if matches!(completed, Err(StoreError::Refused(_))) {
@@ -201,11 +201,32 @@ impl Service {
             return Ok(completed);
         }
         self.metrics.ended(completed.state);
+        if let Some(Said { verdict, log_bytes }) = said {
+            self.metrics.judged(&verdict);
+            self.metrics.log_bytes.inc_by(log_bytes);
+        }
         if completed.state == State::Queued {
             self.requeued(lease.job).await;
         } else {
             self.ended(lease.job);
         }
         Ok(completed)
+    }
+}
+
+/// What a job that ran to its end said last.
+struct Said {
+    verdict: Verdict,
+    /// Bytes of the log that came with it.
+    log_bytes: u64,
+}
+
+impl Said {
+    fn by(completion: &Completion) -> Option<Self> {
+        let Completion::Finished { result, rest } = completion else { return None };
+        // Three bytes of each four characters; the last ones may stand for less.
+        let text = rest.log.as_ref().map_or("", |chunk| chunk.base64.trim_end_matches('='));
+        let log_bytes = u64::try_from(text.len() * 3 / 4).unwrap_or(u64::MAX);
+        Some(Self { verdict: result.verdict.clone(), log_bytes })
     }
 }

@@ -26,7 +26,7 @@ pub(crate) use submit::Submission;
 pub(crate) use waiters::{Waiters, Wanted};
 pub(crate) use watchers::{Watch, Watchers};
 
-use crate::auth::{Buckets, Hash};
+use crate::auth::{Buckets, Hash, Places};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::reports::{Rules, Sender};
@@ -44,6 +44,7 @@ pub(crate) struct Service {
     pub(crate) metrics: Metrics,
     pub(crate) rates: Buckets<Hash>,
     pub(crate) failures: Buckets<std::net::IpAddr>,
+    pub(crate) places: Arc<Places<Hash>>,
     pub(crate) rules: Arc<Rules>,
     pub(crate) closing: CancellationToken,
     waiters: Arc<Waiters>,
@@ -68,6 +69,7 @@ impl Service {
             metrics: Metrics::new()?,
             rates: Buckets::new(http.calls_per_second, http.calls_burst),
             failures: Buckets::new(http.failures_per_second, http.failures_per_second.saturating_mul(5)),
+            places: Arc::new(Places::new(http.streams)),
             rules: Arc::new(Rules { allowed: config.webhooks.allow.clone() }),
             closing: CancellationToken::new(),
             waiters: Arc::default(),

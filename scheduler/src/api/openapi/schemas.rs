@@ -2,10 +2,10 @@
 //! prints, with its parts under names of their own.
 
 use dayfly_jobs::wire::{
-    BlobInfo, Caps, Completed, Completion, Delivery, Explanation, JobDetail, JobEvent, JobSummary,
-    LeaseRequest, Leases, LogEvent, LogPosition, Page, Problem, Progress, Queue, Registered, Registration,
-    RenewRequest, Renewed, RunningStep, SecretInfo, Submitted, Tenant, TokenCreated, TokenInfo, TokenRequest,
-    WebhookKey, WorkerInfo,
+    BlobInfo, Completed, Completion, Delivery, Explanation, JobDetail, JobEvent, JobSummary, LeaseRequest,
+    Leases, LogEvent, LogPosition, Page, Problem, Progress, Queue, Registered, Registration, RenewRequest,
+    Renewed, RunningStep, SecretInfo, Submitted, Tenant, TokenCreated, TokenInfo, TokenRequest, WebhookKey,
+    WorkerInfo,
 };
 use dayfly_jobs::{Artifact, JobSpec};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
@@ -35,8 +35,8 @@ pub(super) fn all() -> Map<String, Value> {
     under!(generator, named:
         "" JobDetail, "" JobSummary, "" Submitted, "" RunningStep, "" Explanation, "" LogEvent, "" BlobInfo, "" Problem,
         "" Registration, "" Registered, "" LeaseRequest, "" Leases, "" RenewRequest, "" Renewed,
-        "" LogPosition, "" Completion, "" Completed, "" TokenRequest, "" TokenCreated, "" WebhookKey, "" Caps,
-        "" super::super::workers::Drain, "" super::super::admin::Share, "" super::super::admin::SecretValue,
+        "" LogPosition, "" Completion, "" Completed, "" TokenRequest, "" TokenCreated, "" WebhookKey,
+        "" super::super::workers::Drain, "" super::super::admin::Share, "" super::super::admin::Room, "" super::super::admin::SecretValue,
     );
     schemas.extend(generator.take_definitions(true));
     schemas.extend(job_file());

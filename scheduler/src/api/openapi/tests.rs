@@ -38,6 +38,7 @@ fn every_call_says_what_it_is_for_and_has_a_name_of_its_own() {
     assert_eq!(names.len(), calls.len());
     for (path, method, call) in calls {
         assert!(call["summary"].as_str().is_some_and(|text| text.len() > 10), "{method} {path}");
+        assert!(call["requestBody"].is_null() || call["requestBody"]["required"] == true, "{method} {path}");
         for part in path.split('/').filter_map(|part| part.strip_prefix('{')) {
             let name = part.trim_end_matches('}');
             let described = call["parameters"].as_array().into_iter().flatten().any(|p| p["name"] == name);

@@ -24,6 +24,30 @@ async fn it_tells_how_it_is_and_what_it_counts() {
 }
 
 #[tokio::test]
+async fn verdicts_and_all_of_the_log_are_counted() {
+    let server = Server::start().await;
+    server.submit(&job("a")).await;
+    let worker = server.worker("w1").await;
+    let lease = worker.lease().await.id;
+    let _: Value = json_of(worker.log(lease, 0, "four"), StatusCode::OK).await;
+    let Completion::Finished { mut result, mut rest } = passed(b"four and more") else { panic!("a result") };
+    result.verdict = Verdict::BadOutput { reason: "nothing there".to_owned() };
+    rest.log = Some(dayfly_jobs::wire::LogChunk { offset: 4, base64: "IGFuZCBtb3Jl".to_owned() });
+    let end = || worker.complete(lease, &Completion::Finished { result: result.clone(), rest: rest.clone() });
+    let _: Value = json_of(end(), StatusCode::OK).await;
+    let _: Value = json_of(end(), StatusCode::OK).await;
+    let metrics =
+        server.client.get(format!("{}/metrics", server.url)).send().await.unwrap().text().await.unwrap();
+    for line in [
+        "dayfly_verdicts_total{verdict=\"bad_output\"} 1",
+        "dayfly_attempts_ended_total{state=\"finished\"} 1",
+        "dayfly_log_bytes_total 13",
+    ] {
+        assert!(metrics.contains(line), "{line}: {metrics}");
+    }
+}
+
+#[tokio::test]
 async fn the_description_is_served_to_programs_and_people() {
     let server = Server::start().await;
     let described: Value =

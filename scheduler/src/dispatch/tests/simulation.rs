@@ -1,5 +1,7 @@
 //! Workers, tenants and thousands of jobs over simulated hours, from a seed.
 
+mod newcomers;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{account, needs, room};
@@ -46,6 +48,7 @@ struct World {
     lanes: Vec<Lane>,
     waiting: Vec<BTreeSet<(i64, usize)>>,
     accounts: Vec<Account>,
+    furthest: Usage,
     workers: Vec<Offer>,
     events: BTreeSet<(Timestamp, Event)>,
     used: Vec<u64>,
@@ -65,7 +68,8 @@ fn whole() -> Offer {
 
 impl World {
     fn new(jobs: Vec<Job>, max_running: u64) -> Self {
-        let lanes = (0..TENANTS * SIZES.len()).map(|place| Lane {
+        let tenants = jobs.iter().map(|job| job.lane / SIZES.len() + 1).max().unwrap_or(0).max(TENANTS);
+        let lanes = (0..tenants * SIZES.len()).map(|place| Lane {
             needs: needs(SIZES[place % SIZES.len()]),
             head: None,
             tenant: name(place / SIZES.len()),
@@ -76,12 +80,13 @@ impl World {
         Self {
             now: Timestamp(0),
             lanes: lanes.collect(),
-            waiting: vec![BTreeSet::new(); TENANTS * SIZES.len()],
-            accounts: (0..TENANTS)
+            waiting: vec![BTreeSet::new(); tenants * SIZES.len()],
+            accounts: (0..tenants)
                 .map(|n| Account { max_running, usage: Usage::default(), ..account(weight(n), 0.0) })
                 .collect(),
             workers: (0..WORKERS).map(worker).collect(),
-            used: vec![0; TENANTS],
+            furthest: Usage::default(),
+            used: vec![0; tenants],
             events,
             jobs,
         }
@@ -96,6 +101,9 @@ impl World {
             match event {
                 Event::Arrives(job) => {
                     let lane = self.jobs[job].lane;
+                    if self.waits(lane / SIZES.len()) == 0 {
+                        self.accounts[lane / SIZES.len()].newcomer = true;
+                    }
                     self.waiting[lane].insert((self.jobs[job].rank, job));
                 }
                 Event::Ends { job, worker } => self.end(job, worker),
@@ -104,6 +112,11 @@ impl World {
                 self.dispatch();
             }
         }
+    }
+
+    /// How many jobs of a tenant wait.
+    fn waits(&self, tenant: usize) -> usize {
+        self.waiting.chunks(SIZES.len()).nth(tenant).unwrap().iter().map(BTreeSet::len).sum()
     }
 
     fn end(&mut self, job: usize, worker: usize) {
@@ -124,23 +137,36 @@ impl World {
         Some(Head { rank: *rank, waits: self.jobs[*job].submitted })
     }
 
-    fn dispatch(&mut self) {
+    /// The board, with the lanes in which something waits or runs.
+    fn board(&mut self) -> Board {
         for lane in 0..self.lanes.len() {
             self.lanes[lane].head = self.head(lane);
         }
-        let tenants = self.accounts.iter().enumerate().map(|(n, account)| (name(n), *account)).collect();
+        let active = |lane: &&Lane| lane.head.is_some() || lane.running > 0;
+        let lanes: Vec<Lane> = self.lanes.iter().filter(active).cloned().collect();
+        let account = |lane: &Lane| self.accounts[usize::try_from(lane.id).unwrap() / SIZES.len()];
+        let tenants = lanes.iter().map(|lane| (lane.tenant.clone(), account(lane))).collect();
         let queues = BTreeMap::from([("default".parse().unwrap(), QUEUE_CAP)]);
-        let mut board = Board::new(self.now, self.lanes.clone(), tenants, queues);
+        Board::new(self.now, lanes, tenants, queues, self.furthest)
+    }
+
+    fn dispatch(&mut self) {
+        let mut board = self.board();
+        let at = |board: &Board, place: usize| usize::try_from(board.lanes()[place].id).unwrap();
         for worker in 0..WORKERS {
-            while let Choice::Take(lane) = board.choose(&self.workers[worker]) {
+            while let Choice::Take(place) = board.choose(&self.workers[worker]) {
+                let lane = at(&board, place);
                 self.start(lane, worker);
-                board.leased(lane, self.head(lane));
+                if let Some(account) = board.leased(place, self.head(lane), &self.workers[worker]) {
+                    self.accounts[lane / SIZES.len()] = account;
+                }
             }
-            if let Choice::Hold(lane) = board.choose(&self.workers[worker]) {
+            if let Choice::Hold(place) = board.choose(&self.workers[worker]) {
                 let who = self.workers[worker].worker.clone();
-                self.lanes[lane].held = Some((who, self.now.plus_millis(HOLD_MS)));
+                self.lanes[at(&board, place)].held = Some((who, self.now.plus_millis(HOLD_MS)));
             }
         }
+        self.furthest = board.furthest();
         self.check();
     }
 

@@ -28,7 +28,7 @@ impl Change for Claim {
         }
         let mut offer = offer(&self.claim, worker.capacity);
         let mut board = lanes::board(db, self.now).await?;
-        let mut claimed = Vec::new();
+        let (mut claimed, furthest) = (Vec::new(), board.furthest());
         for _ in 0..self.claim.max {
             match board.choose(&offer) {
                 Choice::Take(place) => claimed.push(self.take(db, &mut board, place, &mut offer).await?),
@@ -38,6 +38,9 @@ impl Change for Claim {
                 }
                 Choice::Nothing => break,
             }
+        }
+        if board.furthest() != furthest {
+            lanes::keep_furthest(db, board.furthest()).await?;
         }
         Ok(claimed)
     }
@@ -61,7 +64,9 @@ impl Claim {
         let lane = lane.id;
         let mut job = head(db, lane).await?;
         self.lease(db, &mut job).await?;
-        board.leased(place, lanes::next(db, lane).await?);
+        if let Some(account) = board.leased(place, lanes::next(db, lane).await?, offer) {
+            lanes::keep(db, &job.tenant, account).await?;
+        }
         let lease = LeaseId { job: job.id, attempt: job.standing.attempt };
         let spec = spec(db, &job).await?;
         Ok(Claimed { lease, tenant: job.tenant, spec, submitted: job.submitted })

@@ -100,6 +100,37 @@ pub(super) async fn charge(db: &mut SqliteConnection, job: &Job, now: Timestamp)
     Ok(())
 }
 
+/// Keeps what a turn changed of a tenant's account.
+pub(super) async fn keep(
+    db: &mut SqliteConnection,
+    tenant: &TenantName,
+    account: Account,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE tenants SET usage = ?2, usage_ms = ?3, newcomer = ?4 WHERE name = ?1")
+        .bind(tenant.as_str())
+        .bind(account.usage.amount)
+        .bind(moment(account.usage.at))
+        .bind(account.newcomer)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Keeps where the furthest turn was given.
+pub(super) async fn keep_furthest(db: &mut SqliteConnection, furthest: Usage) -> Result<(), StoreError> {
+    sqlx::query("UPDATE furthest SET part = ?, at_ms = ?")
+        .bind(furthest.amount)
+        .bind(moment(furthest.at))
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+async fn furthest(db: &mut SqliteConnection) -> Result<Usage, StoreError> {
+    let row = sqlx::query("SELECT part, at_ms FROM furthest").fetch_one(db).await?;
+    Ok(Usage { amount: sqlx::Row::try_get(&row, "part")?, at: Columns(&row).moment("at_ms")? })
+}
+
 /// Everything dispatch looks at.
 pub(super) async fn board(db: &mut SqliteConnection, now: Timestamp) -> Result<Board, StoreError> {
     let lanes = sqlx::query(
@@ -110,7 +141,7 @@ pub(super) async fn board(db: &mut SqliteConnection, now: Timestamp) -> Result<B
     .fetch_all(&mut *db)
     .await?;
     let lanes = lanes.iter().map(lane).collect::<Result<_, _>>()?;
-    Ok(Board::new(now, lanes, accounts(db).await?, queues(db).await?))
+    Ok(Board::new(now, lanes, accounts(db).await?, queues(db).await?, furthest(db).await?))
 }
 
 fn lane(row: &SqliteRow) -> Result<Lane, StoreError> {
@@ -147,7 +178,7 @@ pub(super) async fn next(db: &mut SqliteConnection, lane: i64) -> Result<Option<
 
 async fn accounts(db: &mut SqliteConnection) -> Result<BTreeMap<TenantName, Account>, StoreError> {
     let rows = sqlx::query(
-        "SELECT name, weight, max_running, usage, usage_ms FROM tenants WHERE name IN \
+        "SELECT name, weight, max_running, usage, usage_ms, newcomer FROM tenants WHERE name IN \
          (SELECT tenant FROM lanes WHERE queued > 0 OR running > 0)",
     )
     .fetch_all(db)
@@ -156,7 +187,8 @@ async fn accounts(db: &mut SqliteConnection) -> Result<BTreeMap<TenantName, Acco
         let columns = Columns(row);
         let usage = Usage { amount: sqlx::Row::try_get(row, "usage")?, at: columns.moment("usage_ms")? };
         let (weight, max_running) = (columns.number("weight")?, columns.number("max_running")?);
-        Ok((columns.parsed("name")?, Account { weight, max_running, usage }))
+        let newcomer = columns.number::<u8>("newcomer")? > 0;
+        Ok((columns.parsed("name")?, Account { weight, max_running, usage, newcomer }))
     };
     rows.iter().map(account).collect()
 }

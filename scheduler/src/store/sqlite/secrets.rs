@@ -47,7 +47,8 @@ impl Change for RemoveSecret {
     async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
         let remove = sqlx::query("DELETE FROM secrets WHERE tenant = ? AND name = ?");
         let done = remove.bind(self.tenant.as_str()).bind(self.name.as_str()).execute(db).await?;
-        if done.rows_affected() == 0 { Err(missing(&self.tenant, &self.name)) } else { Ok(()) }
+        let unknown = || StoreError::Unknown { what: "secret", name: self.name.to_string() };
+        if done.rows_affected() == 0 { Err(unknown()) } else { Ok(()) }
     }
 }
 

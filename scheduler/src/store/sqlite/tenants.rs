@@ -62,6 +62,15 @@ pub(super) async fn ensure(db: &mut SqliteConnection, name: &TenantName) -> Resu
     Ok(())
 }
 
+/// A tenant of which nothing waited has something to wait for.
+pub(super) async fn begins_to_wait(db: &mut SqliteConnection, name: &TenantName) -> Result<(), StoreError> {
+    sqlx::query("UPDATE tenants SET newcomer = 1 WHERE name = ? AND newcomer = 0")
+        .bind(name.as_str())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 /// How many jobs of a tenant or queue wait and may wait. A tenant is made if it is new.
 pub(super) async fn room(db: &mut SqliteConnection, whose: &Whose) -> Result<Room, StoreError> {
     let (query, name) = match whose {

@@ -11,7 +11,7 @@ use super::files::LogFiles;
 use super::reserve::Reserve;
 use super::writer::Writer;
 use super::{SqliteStore, open};
-use crate::store::contract::samples::{NOW, job, registration, take_one};
+use crate::store::contract::samples::{NOW, after, finished, job, passed, registration, take, take_one};
 use crate::store::contract::{Place, contract};
 use crate::store::{JobFilter, Scope, Store, StoreError};
 
@@ -156,4 +156,42 @@ async fn futures_of<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Outpu
     })
     .await;
     waiting.into_iter().filter_map(|(_, answer)| answer).collect()
+}
+
+/// Runs jobs of a minute each, one after the other, and tells whose they were.
+async fn one_by_one(store: &SqliteStore, from: u64, count: u64) -> Vec<String> {
+    let (worker, mut whose) = ("w".parse().unwrap(), Vec::new());
+    for minute in from..from + count {
+        let claimed = take(store, &worker, 1, after(minute * 60_000)).await.remove(0);
+        whose.push(claimed.tenant.to_string());
+        let end = after(minute * 60_000 + 59_999);
+        store.complete(&worker, claimed.lease, finished(passed()), end).await.unwrap();
+    }
+    whose
+}
+
+#[tokio::test]
+async fn a_restart_does_not_change_whose_turn_it_is() {
+    let (folder, jobs) =
+        (Folder::new(), |tenant, ids: std::ops::Range<u128>| ids.map(move |n| job(tenant, n)));
+    let store = folder.open().await;
+    store.register(&registration("w"), &[1; 32], NOW).await.unwrap();
+    store.submit(jobs("a", 0..40).collect(), NOW).await.unwrap();
+    assert_eq!(one_by_one(&store, 0, 10).await, ["a"; 10]);
+    store.submit(jobs("b", 100..140).collect(), after(600_000)).await.unwrap();
+    store.close().await;
+    let store = folder.open().await;
+    assert_eq!(one_by_one(&store, 10, 4).await, ["b", "a", "b", "a"], "a newcomer is none for ever");
+    store.submit(jobs("c", 200..201).collect(), after(840_000)).await.unwrap();
+    assert_eq!(one_by_one(&store, 14, 1).await, ["c"]);
+    store.close().await;
+    let store = folder.open().await;
+    store.submit(jobs("c", 201..203).collect(), after(900_000)).await.unwrap();
+    let whose = one_by_one(&store, 15, 3).await;
+    assert_eq!(
+        whose.iter().filter(|tenant| *tenant == "c").count(),
+        1,
+        "a pause is worth nothing: {whose:?}"
+    );
+    store.close().await;
 }

@@ -1,0 +1,221 @@
+//! Clients that do not keep pace: real sockets, whose other end reads or writes slowly or not at all.
+
+use std::time::Instant;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+
+use super::*;
+
+const MIB: usize = 1 << 20;
+
+/// A connection whose end holds little, so that what it does not read stays at the scheduler.
+async fn socket(server: &Server) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(16 << 10).unwrap();
+    socket.connect(server.url.trim_start_matches("http://").parse().unwrap()).await.unwrap()
+}
+
+fn head(server: &Server, call: &str, headers: &str) -> String {
+    format!("{call} HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {}\r\n{headers}\r\n", server.admin)
+}
+
+async fn asked(server: &Server, path: &str) -> TcpStream {
+    let mut stream = socket(server).await;
+    stream.write_all(head(server, &format!("GET {path}"), "").as_bytes()).await.unwrap();
+    stream
+}
+
+/// What still comes, up to the end or the break of the connection.
+async fn rest(stream: &mut TcpStream) -> (Vec<u8>, std::io::Result<()>) {
+    let mut all = Vec::new();
+    let read =
+        tokio::time::timeout(LONG, stream.read_to_end(&mut all)).await.expect("an end of the connection");
+    (all, read.map(drop))
+}
+
+async fn text(stream: &mut TcpStream) -> String {
+    String::from_utf8(rest(stream).await.0).unwrap()
+}
+
+/// The answer to what is said on a connection of its own.
+pub(super) async fn said(server: &Server, words: &str) -> String {
+    let mut stream = socket(server).await;
+    stream.write_all(words.as_bytes()).await.unwrap();
+    text(&mut stream).await
+}
+
+/// Connections that are open, without the one that asks.
+async fn open(server: &Server) -> u64 {
+    let call = server.client.get(format!("{}/metrics", server.url)).header("connection", "close").send();
+    let metrics = call.await.unwrap().text().await.unwrap();
+    let line = metrics.lines().find_map(|line| line.strip_prefix("dayfly_http_connections ")).unwrap();
+    line.parse::<u64>().unwrap() - 1
+}
+
+async fn until_open(server: &Server, expected: u64) {
+    let begin = Instant::now();
+    while open(server).await > expected {
+        assert!(begin.elapsed() < LONG, "{} connections are open", open(server).await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The address of a blob of 16 MiB.
+async fn large(server: &Server) -> String {
+    let content = vec![7_u8; 16 * MIB];
+    let path = format!("/v1/blobs/{}", digest(&content));
+    let call = server.call(Method::PUT, &path).header("connection", "close").body(content);
+    let _: Value = json_of(call, StatusCode::CREATED).await;
+    path
+}
+
+/// A job with a log of 8 MiB that may still grow.
+async fn talkative(server: &Server) -> JobId {
+    let id = server.submit(&job("a")).await;
+    let worker = server.worker("w1").await;
+    let lease = worker.lease().await.id;
+    for piece in 0..8 {
+        let _: Value = json_of(worker.log(lease, piece << 20, vec![b'x'; MIB]), StatusCode::OK).await;
+    }
+    id
+}
+
+#[tokio::test]
+async fn a_reader_that_stalls_is_dropped_and_others_go_on() {
+    let server = Server::start_with(|config| config.http.stall = Duration::from_secs(1)).await;
+    let (blob, id) = (large(&server).await, talkative(&server).await);
+    let idle = open(&server).await;
+    let paths = [blob.clone(), format!("/v1/jobs/{id}/logs"), format!("/v1/jobs/{id}/logs?follow=true")];
+    let mut stalled = Vec::new();
+    for path in &paths {
+        let mut stream = asked(&server, path).await;
+        stream.read_exact(&mut [0; 12]).await.unwrap();
+        stalled.push(stream);
+    }
+    assert_eq!(open(&server).await, idle + 3);
+    let other = server.call(Method::GET, &blob).header("connection", "close").send().await.unwrap();
+    assert_eq!(other.bytes().await.unwrap().len(), 16 * MIB, "who reads is served meanwhile");
+    until_open(&server, idle).await;
+    for stream in &mut stalled {
+        let (bytes, end) = rest(stream).await;
+        assert!(end.is_err() && bytes.len() < 4 * MIB, "{} bytes, {end:?}", bytes.len());
+    }
+}
+
+#[tokio::test]
+async fn a_slow_reader_and_one_who_is_told_nothing_stay() {
+    let server = Server::start_with(|config| config.http.stall = Duration::from_secs(1)).await;
+    let blob = large(&server).await;
+    let id = server.submit(&job("a")).await;
+    let follow =
+        server.call(Method::GET, &format!("/v1/jobs/{id}/events")).header("accept", "text/event-stream");
+    let follower = follow.send().await.unwrap();
+    let (mut slow, begin) = (asked(&server, &blob).await, Instant::now());
+    let (mut read, mut buffer) = (0, vec![0; 32 << 10]);
+    while read < 16 * MIB {
+        if begin.elapsed() < Duration::from_secs(4) {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        let count = slow.read(&mut buffer).await.unwrap();
+        assert!(count > 0, "the connection ended after {read} bytes");
+        read += count;
+    }
+    let _: Value = json_of(server.call(Method::POST, &format!("/v1/jobs/{id}/cancel")), StatusCode::OK).await;
+    assert!(follower.text().await.unwrap().contains("\"event\":\"ended\""));
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_to_its_end_is_not_waited_for() {
+    let server = Server::start_with(|config| config.http.head = Duration::from_secs(1)).await;
+    let mut stream = socket(&server).await;
+    let head = head(&server, "GET /v1/jobs", "");
+    let begin = Instant::now();
+    for byte in head.bytes() {
+        if stream.write_all(&[byte]).await.is_err() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(begin.elapsed() < Duration::from_secs(6), "{:?}", begin.elapsed());
+    assert!(!text(&mut stream).await.contains("200 OK"));
+}
+
+#[tokio::test]
+async fn a_body_that_drips_is_refused() {
+    let server = Server::start_with(|config| config.http.pause = Duration::from_millis(500)).await;
+    let blob = format!("/v1/blobs/{}", digest(b"x"));
+    let kind = "Content-Type: application/json\r\n";
+    for (call, kind) in
+        [("POST /v1/jobs", kind), ("PUT /v1/queues/default", kind), (&*format!("PUT {blob}"), "")]
+    {
+        let mut stream = socket(&server).await;
+        let head = head(&server, call, &format!("{kind}Content-Length: 1000\r\n"));
+        stream.write_all(head.as_bytes()).await.unwrap();
+        for _ in 0..9 {
+            // It may be refused by now.
+            stream.write_all(b"x").await.ok();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let answer = text(&mut stream).await;
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{call}: {answer}");
+        assert!(answer.contains("urn:dayfly:problem:timeout"), "{answer}");
+    }
+    assert_eq!(std::fs::read_dir(server.folder.path().join("data/blobs/new")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_told_so() {
+    let server = Server::start_with(|config| config.http.connections = 2).await;
+    let held = [socket(&server).await, socket(&server).await];
+    let mut third = asked(&server, "/v1/jobs").await;
+    let answer = text(&mut third).await;
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 5\r\n"), "{answer}");
+    assert!(answer.contains("application/problem+json") && answer.contains("problem:crowded"), "{answer}");
+    drop(held);
+    let begin = Instant::now();
+    while server.call(Method::GET, "/v1/jobs").send().await.unwrap().status() != StatusCode::OK {
+        assert!(begin.elapsed() < LONG, "there is room again and nobody is let in");
+    }
+    let metrics = server.client.get(format!("{}/metrics", server.url)).send().await.unwrap();
+    assert!(!metrics.text().await.unwrap().contains("http_connections_refused_total 0\n"));
+}
+
+#[tokio::test]
+async fn a_token_has_so_many_streams_and_small_calls_beside_them() {
+    let server = Server::start_with(|config| config.http.streams = 2).await;
+    let id = server.submit(&job("a")).await;
+    let follow = |token: &str| {
+        let call = server.call_as(token, Method::GET, &format!("/v1/jobs/{id}/events"));
+        call.header("accept", "text/event-stream")
+    };
+    let first = follow(&server.admin).send().await.unwrap();
+    let second = follow(&server.admin).send().await.unwrap();
+    assert_eq!((first.status(), second.status()), (StatusCode::OK, StatusCode::OK));
+    refused(follow(&server.admin), 429, "busy").await;
+    refused(server.call(Method::POST, "/v1/jobs").body(vec![b' '; 65 << 10]), 429, "busy").await;
+    let _: Value = server.get("/v1/jobs").await;
+    let other = server.token("other", "default", &["read"]).await;
+    assert_eq!(follow(&other).send().await.unwrap().status(), StatusCode::OK);
+    drop(first);
+    let begin = Instant::now();
+    while follow(&server.admin).send().await.unwrap().status() != StatusCode::OK {
+        assert!(begin.elapsed() < LONG, "the place of a stream that ended is not given back");
+    }
+}
+
+#[tokio::test]
+async fn one_who_is_refused_while_still_sending_can_read_why() {
+    let server = Server::start().await;
+    let strangers = head(&server, "POST /v1/tokens", "").replace(&server.admin, "dfy_none");
+    let job =
+        head(&server, "POST /v1/jobs", "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n");
+    let tokens = strangers.replace("\r\n\r\n", "\r\nContent-Length: 8388608\r\n\r\n");
+    for (head, expected) in [(job + "800000\r\n", "413"), (tokens, "401")] {
+        let mut stream = socket(&server).await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&vec![b' '; 8 * MIB]).await.unwrap();
+        let answer = text(&mut stream).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {expected} ")), "{answer}");
+    }
+}
