@@ -107,6 +107,7 @@ impl JailSandbox {
     pub(crate) fn run_last(mut self, command: &Command, cancel: &Cancel) -> Result<Outcome, SandboxError> {
         let mut outcome = self.execute(command, cancel, true)?;
         let start = Instant::now();
+        self.tidy_up()?;
         self.remove()?;
         let removal: WallTime = start.elapsed().into();
         outcome.timings.teardown =
@@ -174,6 +175,9 @@ impl JailSandbox {
         }
         job.send(&order, [&stdin, &stdout_end, &stderr_end])?;
         drop((order, stdin, stdout_end, stderr_end));
+        if last && let Some(init) = &mut self.init {
+            init.forget_namespaces();
+        }
         let _shown = self.show(command, baseline)?;
         let watch = Watch {
             shape: &self.shape,
@@ -193,7 +197,9 @@ impl JailSandbox {
         let (observed, stdout, stderr) = Supervisor::new(watch, Instant::now()).run()?;
         job.reaped();
         let ended = Instant::now();
-        if last {
+        // What still lives must be dead before it is counted. Where nothing does, the jail goes on ending by itself,
+        // and is waited for when the group is gone.
+        if last && !self.group.as_deref().map_or(Ok(true), Group::is_empty)? {
             self.end();
         }
         let ending = ended.elapsed();

@@ -35,6 +35,12 @@ impl Init {
     pub(crate) fn pidfd(&self) -> BorrowedFd<'_> {
         self.child.pidfd.as_fd()
     }
+
+    /// Lets go of the namespaces when no other process will join them. Whoever lets go last takes them apart, which
+    /// takes the kernel a while: it should be a process that ends beside ours.
+    pub(crate) fn forget_namespaces(&mut self) {
+        self.namespaces.clear();
+    }
 }
 
 /// What a finished init hands over.
