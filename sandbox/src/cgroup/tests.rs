@@ -24,6 +24,7 @@ mod total;
 /// A driver with a parent of its own that is removed at the end, whatever the test did.
 pub(crate) struct Bench {
     pub(crate) driver: Arc<dyn Driver>,
+    parent: PathBuf,
     slot: SlotNumber,
 }
 
@@ -35,7 +36,12 @@ impl Bench {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let parent = PathBuf::from(format!("dayfly-test-{}-{number}", std::process::id()));
         let driver = super::detect(Some(&parent), &Default::default()).unwrap();
-        Some(Self { driver, slot: SlotNumber::new(number).unwrap() })
+        Some(Self { driver, parent, slot: SlotNumber::new(number).unwrap() })
+    }
+
+    /// Another driver of the same parent, as another process has one.
+    fn another(&self) -> Arc<dyn Driver> {
+        super::detect(Some(&self.parent), &Default::default()).unwrap()
     }
 
     fn name(&self, number: u64) -> GroupName {
@@ -204,6 +210,17 @@ fn a_parent_swept_away_is_made_again() {
     assert!(!bench.driver.remove_parent().unwrap());
     assert_eq!(bench.driver.groups().unwrap(), BTreeSet::from([bench.name(1)]));
     group.remove().unwrap();
+}
+
+#[test]
+fn who_lost_the_parent_to_a_sweep_removes_no_other() {
+    let Some(bench) = Bench::new() else { return };
+    let late = bench.another();
+    assert!(bench.driver.remove_parent().unwrap());
+    let claim = bench.driver.claim(bench.slot).unwrap();
+    assert!(claim.is_some());
+    assert!(late.remove_parent().unwrap());
+    assert!(bench.another().claim(bench.slot).unwrap().is_none(), "the slot was given away twice");
 }
 
 #[test]

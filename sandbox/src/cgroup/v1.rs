@@ -169,18 +169,22 @@ impl Driver for V1 {
         for parent in parents.iter() {
             dirs.extend(parent.dir.child(name.as_str())?);
         }
+        kill::refuse_strangers(&dirs)?;
         total::clear(&dirs)?;
         kill::kill_all(&dirs)?;
         seats::remove(parents.iter().map(|parent| &parent.dir), name)
     }
 
     fn remove_parent(&self) -> Result<bool, CgroupError> {
-        let alone = make::unless_gone(claim::take_all(&first(&self.parents())?.dir))?;
-        if matches!(alone, Some(None)) {
-            return Ok(false);
-        }
+        // A parent that is gone needs no removing, and one of the same name may be in use by now.
+        let _alone = match make::unless_gone(claim::take_all(&first(&self.parents())?.dir))? {
+            Some(Some(alone)) => alone,
+            Some(None) => return Ok(false),
+            None => return Ok(true),
+        };
         let mut removed = true;
-        for hierarchy in &self.hierarchies {
+        // The one with the lock goes last: until then nobody can claim a slot among the others.
+        for hierarchy in self.hierarchies.iter().rev() {
             let above = Dir::open(&hierarchy.point)?;
             match above.try_remove(&self.name) {
                 Ok(()) | Err(Errno::ENOENT) => {}

@@ -27,6 +27,28 @@ pub(super) fn members(dir: &Dir) -> Result<Vec<Pid>, CgroupError> {
     parse::pids(&text).ok_or_else(|| dir.malformed("cgroup.procs", &text, "process numbers"))
 }
 
+/// Refuses a group with members of a PID namespace that is not ours: they could be neither seen nor killed, only kept
+/// from forking, and whoever supervises them is alive. A process that dies just now may look like one for a moment.
+pub(super) fn refuse_strangers(dirs: &[Dir]) -> Result<(), CgroupError> {
+    for dir in dirs {
+        let mut looks = LOOKS;
+        while dir.read_list("cgroup.procs")?.lines().any(|line| line == "0") {
+            looks -= 1;
+            if looks == 0 {
+                return Err(CgroupError::unusable(
+                    format!("{} is in use by processes of another PID namespace", dir.path().display()),
+                    "give each container control groups of its own, or one /run/dayfly to all",
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+    Ok(())
+}
+
+/// How often members that cannot be seen are looked for before they are believed to live.
+const LOOKS: u32 = 5;
+
 /// Kills the members of all these folders of one group, and returns when there are none.
 pub(super) fn kill_all<D: Borrow<Dir>>(dirs: impl IntoIterator<Item = D>) -> Result<(), CgroupError> {
     let dirs: Vec<D> = dirs.into_iter().collect();
@@ -83,4 +105,20 @@ fn kill_batch(dir: &Dir, pids: &[Pid]) -> Result<(), CgroupError> {
 
 fn failed(dir: &Dir, action: &str, errno: Errno) -> CgroupError {
     CgroupError::file(action, dir.path(), errno)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_that_cannot_be_seen_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("pids.max"), "max").unwrap();
+        let dir = || Dir::open(folder.path()).unwrap();
+        std::fs::write(folder.path().join("cgroup.procs"), "0\n17\n").unwrap();
+        assert!(refuse_strangers(&[dir()]).is_err());
+        std::fs::write(folder.path().join("cgroup.procs"), "17\n").unwrap();
+        refuse_strangers(&[dir()]).unwrap();
+    }
 }

@@ -155,7 +155,9 @@ impl TotalGroup for V1Total {
 
 /// Kills and removes the groups in these folders of one group.
 pub(super) fn clear(dirs: &[Dir]) -> Result<(), CgroupError> {
-    kill::kill_all(&groups_below(dirs)?)?;
+    let below = groups_below(dirs)?;
+    kill::refuse_strangers(&below)?;
+    kill::kill_all(&below)?;
     for dir in dirs {
         GroupName::all_in(dir)?.iter().try_for_each(|name| dir.remove(name.as_str()))?;
     }
