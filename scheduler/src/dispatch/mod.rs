@@ -30,6 +30,9 @@ pub const PATIENCE_MS: u64 = 30_000;
 /// How long a worker that keeps room free is believed to do so. It asks again sooner.
 pub const HOLD_MS: u64 = 60_000;
 
+/// The part of a weight that the furthest turn is noted in steps of: ten seconds of a processor for a weight of 100.
+const REACH: f64 = 100_000.0;
+
 /// The place of a job within its tenant: smaller goes first.
 pub fn rank(submitted: Timestamp, priority: i8) -> i64 {
     i64::try_from(submitted.0).unwrap_or(i64::MAX).saturating_sub(i64::from(priority) * 60_000)
@@ -83,7 +86,7 @@ pub struct Board {
     lanes: Vec<Lane>,
     tenants: BTreeMap<TenantName, Share>,
     queues: BTreeMap<QueueName, Running>,
-    /// The largest part of its weight that a tenant had used when it got a turn, and when that was.
+    /// The largest part of its weight that a tenant had used when it got a turn, in steps of [`REACH`], and when.
     furthest: Usage,
 }
 
@@ -166,8 +169,9 @@ impl Board {
         self.furthest
     }
 
+    /// In steps, so that not every turn has to be written down.
     fn reach(&mut self, used: f64) {
-        if used > self.furthest.decayed(self.now) {
+        if used >= self.furthest.decayed(self.now) + REACH {
             self.furthest = Usage { amount: used, at: self.now.max(self.furthest.at) };
         }
     }

@@ -126,11 +126,6 @@ pub(super) async fn keep_furthest(db: &mut SqliteConnection, furthest: Usage) ->
     Ok(())
 }
 
-async fn furthest(db: &mut SqliteConnection) -> Result<Usage, StoreError> {
-    let row = sqlx::query("SELECT part, at_ms FROM furthest").fetch_one(db).await?;
-    Ok(Usage { amount: sqlx::Row::try_get(&row, "part")?, at: Columns(&row).moment("at_ms")? })
-}
-
 /// Everything dispatch looks at.
 pub(super) async fn board(db: &mut SqliteConnection, now: Timestamp) -> Result<Board, StoreError> {
     let lanes = sqlx::query(
@@ -141,7 +136,8 @@ pub(super) async fn board(db: &mut SqliteConnection, now: Timestamp) -> Result<B
     .fetch_all(&mut *db)
     .await?;
     let lanes = lanes.iter().map(lane).collect::<Result<_, _>>()?;
-    Ok(Board::new(now, lanes, accounts(db).await?, queues(db).await?, furthest(db).await?))
+    let (accounts, furthest) = accounts(db).await?;
+    Ok(Board::new(now, lanes, accounts, queues(db).await?, furthest))
 }
 
 fn lane(row: &SqliteRow) -> Result<Lane, StoreError> {
@@ -176,21 +172,31 @@ pub(super) async fn next(db: &mut SqliteConnection, lane: i64) -> Result<Option<
     row.map_or(Ok(None), |row| head(&Columns(&row)))
 }
 
-async fn accounts(db: &mut SqliteConnection) -> Result<BTreeMap<TenantName, Account>, StoreError> {
+/// The tenants that wait or run, and where the furthest turn was given; one question, because each costs a claim time.
+async fn accounts(db: &mut SqliteConnection) -> Result<(BTreeMap<TenantName, Account>, Usage), StoreError> {
     let rows = sqlx::query(
-        "SELECT name, weight, max_running, usage, usage_ms, newcomer FROM tenants WHERE name IN \
-         (SELECT tenant FROM lanes WHERE queued > 0 OR running > 0)",
+        "SELECT name, weight, max_running, usage, usage_ms, newcomer, part, at_ms FROM furthest LEFT JOIN tenants \
+         ON name IN (SELECT tenant FROM lanes WHERE queued > 0 OR running > 0)",
     )
     .fetch_all(db)
     .await?;
-    let account = |row: &SqliteRow| {
-        let columns = Columns(row);
-        let usage = Usage { amount: sqlx::Row::try_get(row, "usage")?, at: columns.moment("usage_ms")? };
-        let (weight, max_running) = (columns.number("weight")?, columns.number("max_running")?);
-        let newcomer = columns.number::<u8>("newcomer")? > 0;
-        Ok((columns.parsed("name")?, Account { weight, max_running, usage, newcomer }))
+    let usage = |row: &SqliteRow, amount, at| {
+        Ok::<_, StoreError>(Usage { amount: sqlx::Row::try_get(row, amount)?, at: Columns(row).moment(at)? })
     };
-    rows.iter().map(account).collect()
+    let (mut accounts, mut furthest) = (BTreeMap::new(), Usage::default());
+    for row in &rows {
+        furthest = usage(row, "part", "at_ms")?;
+        let columns = Columns(row);
+        let Some(name) = columns.parsed_if("name")? else { continue };
+        let account = Account {
+            weight: columns.number("weight")?,
+            max_running: columns.number("max_running")?,
+            usage: usage(row, "usage", "usage_ms")?,
+            newcomer: columns.number::<u8>("newcomer")? > 0,
+        };
+        accounts.insert(name, account);
+    }
+    Ok((accounts, furthest))
 }
 
 async fn queues(db: &mut SqliteConnection) -> Result<BTreeMap<QueueName, u64>, StoreError> {

@@ -113,9 +113,6 @@ impl Batch {
         for whose in [Whose::Tenant(job.tenant.clone()), Whose::Queue(job.spec.queue.clone())] {
             if !self.room.contains_key(&whose) {
                 let room = tenants::room(db, &whose).await?;
-                if let (Whose::Tenant(name), 0) = (&whose, room.waiting) {
-                    tenants::begins_to_wait(db, name).await?;
-                }
                 self.room.insert(whose.clone(), room);
             }
             if let Some(room) = self.room.get_mut(&whose) {
