@@ -163,7 +163,7 @@ impl JailSandbox {
     ) -> Result<Outcome, Halt> {
         let limits = &command.limits;
         let order = order::write(command)?;
-        let (input, stdin) = Input::open(&command.stdin)?;
+        let (input, stdin) = Input::open(&command.stdin, self.shape.counted)?;
         let (stdout, stdout_end) = Outlet::open(&command.stdout)?;
         let (stderr, stderr_end) = Outlet::open_beside(&command.stderr, &stdout_end)?;
         let job = self.job(limits)?;
