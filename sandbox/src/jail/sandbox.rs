@@ -178,7 +178,7 @@ impl JailSandbox {
         if last && let Some(init) = &mut self.init {
             init.forget_namespaces();
         }
-        let _shown = self.show(command, baseline)?;
+        let _shown = self.show(command, baseline);
         let watch = Watch {
             shape: &self.shape,
             limits,
@@ -213,9 +213,14 @@ impl JailSandbox {
     }
 
     /// Shows the present command on its meter, if it has one, until what this gives is dropped.
-    fn show(&self, command: &Command, baseline: CpuTime) -> Result<Option<Shown>, SandboxError> {
-        let (Some(meter), Some(group)) = (&command.meter, self.group.as_deref()) else { return Ok(None) };
-        Ok(group.gauge()?.map(|gauge| meter.show(gauge, baseline, Instant::now())))
+    /// It decides nothing, so where it cannot be had the command goes on without.
+    fn show(&self, command: &Command, baseline: CpuTime) -> Option<Shown> {
+        let (meter, group) = command.meter.as_ref().zip(self.group.as_deref())?;
+        let gauge = group.gauge().unwrap_or_else(|error| {
+            tracing::debug!(%error, "a command runs without its meter");
+            None
+        });
+        gauge.map(|gauge| meter.show(gauge, baseline, Instant::now()))
     }
 
     /// Removes the groups of finished commands that left nothing in the background.
