@@ -176,6 +176,10 @@ pub(crate) trait Group: Send + Debug {
     /// The kernel does not tell.
     fn is_empty(&self) -> Result<bool, CgroupError>;
 
+    /// Lets go of all that is needed for more than [`Group::is_empty`] and [`Group::remove`], which is all that may
+    /// be asked from now on: its processes may live for as long as the jail does.
+    fn retire(&mut self);
+
     /// Waits for killed processes to be gone and removes the group.
     ///
     /// # Errors

@@ -150,7 +150,7 @@ impl JailSandbox {
             Err(Halt::NoRoom(limit)) => limit,
             Err(Halt::Fault(error)) => self.blame(&error)?.ok_or(error)?,
         };
-        self.finished.extend(self.group.take());
+        self.retire_group();
         Ok(self.never_begun(limit, &command.limits, start))
     }
 
@@ -208,7 +208,7 @@ impl JailSandbox {
         let termination = self.judge(&observed, &usage, limits, &stats)?;
         let timings = measure::timings(start, &observed, ending);
         let output = measure::collect(stdout, stderr);
-        self.finished.extend(self.group.take());
+        self.retire_group();
         Ok(Outcome { termination, usage, limits: limits.clone(), enforced_by, timings, output })
     }
 
@@ -221,6 +221,14 @@ impl JailSandbox {
             None
         });
         gauge.map(|gauge| meter.show(gauge, baseline, Instant::now()))
+    }
+
+    /// The present command has ended.
+    fn retire_group(&mut self) {
+        if let Some(mut group) = self.group.take() {
+            group.retire();
+            self.finished.push(group);
+        }
     }
 
     /// Removes the groups of finished commands that left nothing in the background.
