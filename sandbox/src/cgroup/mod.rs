@@ -222,12 +222,12 @@ pub(crate) trait TotalGroup: Send + Debug {
     /// The kernel does not tell.
     fn is_overfull(&self) -> Result<bool, CgroupError>;
 
-    /// Whether its limit ever kept a process from being made, where the kernel counts that here and not in the
-    /// group the process was to be in.
+    /// Whether its limit kept a process from being made since this was asked last, where the kernel counts that here
+    /// and not in the group the process was to be in.
     ///
     /// # Errors
     /// The kernel does not tell.
-    fn has_refused(&self) -> Result<bool, CgroupError>;
+    fn has_refused(&mut self) -> Result<bool, CgroupError>;
 
     /// Kills every process in it and waits until all of them count for nothing any more. The groups that are in it
     /// cannot be used again; new ones can be made.

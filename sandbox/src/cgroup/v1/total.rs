@@ -136,7 +136,7 @@ impl TotalGroup for V1Total {
     }
 
     /// Nobody is stopped from entering, see above.
-    fn has_refused(&self) -> Result<bool, CgroupError> {
+    fn has_refused(&mut self) -> Result<bool, CgroupError> {
         Ok(false)
     }
 
