@@ -154,11 +154,10 @@ impl Group for V1Group {
         };
         let Ok(memory) = self.seat(Role::Memory) else { return Ok(stats) };
         let peak = memory.parse("memory.max_usage_in_bytes", "bytes", parse::number)?;
-        let hits = memory.parse("memory.failcnt", "a count", parse::number)?;
         Ok(GroupStats {
             peak_memory: Some(Bytes::new(peak)),
             oom_kills: self.oom_kills(memory)?,
-            memory_limit_hit: hits > 0,
+            memory_limit_hit: seats::was_full(memory, &self.facts)?,
             ..stats
         })
     }

@@ -103,7 +103,8 @@ mod tests {
     fn what_was_refused_is_told_once() {
         let top = tempfile::tempdir().unwrap();
         let dir = Arc::new(Dir::open(top.path()).unwrap());
-        let counts = |times: u32| std::fs::write(top.path().join("pids.events.local"), format!("max {times}\n"));
+        let counts =
+            |times: u32| std::fs::write(top.path().join("pids.events.local"), format!("max {times}\n"));
         std::fs::write(top.path().join("cpu.stat"), "").unwrap();
         let mut total = V2Total {
             name: GroupName::new(SlotNumber::new(5).unwrap(), 1),
