@@ -131,7 +131,8 @@ impl Stdio {
     }
 
     /// Input: this regular file, from its start. The job gets a copy of its own, held in memory while it
-    /// runs; a file above 64 MiB comes through a pipe instead, in which it cannot seek.
+    /// runs. A file above 64 MiB comes through a pipe instead, in which it cannot seek; so does every file in
+    /// a sandbox whose commands are limited together ([`crate::Counted::Together`]).
     pub fn file(file: File) -> Self {
         Self(Stream::File(Arc::new(file)))
     }

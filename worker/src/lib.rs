@@ -12,6 +12,7 @@ mod cache;
 mod client;
 mod collect;
 mod config;
+mod descriptors;
 mod enlist;
 mod error;
 mod glob;

@@ -15,6 +15,7 @@ use crate::attend::attend;
 use crate::cache::Cache;
 use crate::client::{CallError, Client};
 use crate::config::Config;
+use crate::descriptors;
 use crate::error::WorkerError;
 use crate::held::Held;
 use crate::metrics::Metrics;
@@ -72,6 +73,7 @@ async fn prepare(config: Config) -> Result<Worker, WorkerError> {
     let client = Client::new(&config.server)?;
     let runtime = Handle::current();
     let work = move || {
+        descriptors::raise();
         let metrics = Metrics::new(&config.metrics)?;
         metrics.slots.set(config.capacity.slots.into());
         sweep(config.cgroup_parent.as_deref(), &metrics);

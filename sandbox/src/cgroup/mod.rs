@@ -176,6 +176,10 @@ pub(crate) trait Group: Send + Debug {
     /// The kernel does not tell.
     fn is_empty(&self) -> Result<bool, CgroupError>;
 
+    /// Lets go of all that is needed for more than [`Group::is_empty`] and [`Group::remove`], which is all that may
+    /// be asked from now on: its processes may live for as long as the jail does.
+    fn retire(&mut self);
+
     /// Waits for killed processes to be gone and removes the group.
     ///
     /// # Errors
@@ -218,12 +222,12 @@ pub(crate) trait TotalGroup: Send + Debug {
     /// The kernel does not tell.
     fn is_overfull(&self) -> Result<bool, CgroupError>;
 
-    /// Whether its limit ever kept a process from being made, where the kernel counts that here and not in the
-    /// group the process was to be in.
+    /// Whether its limit kept a process from being made since this was asked last, where the kernel counts that here
+    /// and not in the group the process was to be in.
     ///
     /// # Errors
     /// The kernel does not tell.
-    fn has_refused(&self) -> Result<bool, CgroupError>;
+    fn has_refused(&mut self) -> Result<bool, CgroupError>;
 
     /// Kills every process in it and waits until all of them count for nothing any more. The groups that are in it
     /// cannot be used again; new ones can be made.

@@ -294,3 +294,22 @@ fn drivers_made_at_the_same_time_all_work() {
     });
     drop(bench);
 }
+
+#[test]
+fn a_retired_group_holds_few_descriptors_and_is_removed_whole() {
+    let Some(bench) = Bench::new() else { return };
+    let mut group = bench.group(&Limits { cpus: Some("0.5".parse().unwrap()), ..limits() });
+    let mut child = spawn(&*group, "sleep 30");
+    wait_until("it runs", || !group.is_empty().unwrap());
+    group.retire();
+    let ours = format!("/{}", bench.name(0).as_str());
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().map(|fd| fd.unwrap().path());
+    let held = open.filter_map(|fd| std::fs::read_link(fd).ok());
+    let held = held.filter(|file| file.to_string_lossy().contains(&ours)).count();
+    assert!((1..=2).contains(&held), "{held}");
+    assert!(!group.is_empty().unwrap());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    group.remove().unwrap();
+    assert!(bench.driver.groups().unwrap().is_empty());
+}

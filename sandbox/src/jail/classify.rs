@@ -58,11 +58,19 @@ const SIGXFSZ: u8 = 25;
 
 /// Decides. What Dayfly did and the kernel's counters outrank the wait status, which the job can choose.
 pub(crate) fn classify(facts: &Facts<'_>) -> Result<Termination, HostFault> {
-    if let Some(reason) = &facts.killed {
+    let out_of_memory = facts.killed == Some(KillReason::Limit(Limit::Memory));
+    if let Some(reason) = facts.killed.as_ref().filter(|_| !out_of_memory) {
         return Ok(of_kill(reason.clone()));
     }
     if let Some(limit) = facts.exceeded_together {
         return Ok(exceeded(limit));
+    }
+    // The event we killed for may have been that of a group above all of ours.
+    if out_of_memory {
+        return match facts.memory_limit_hit {
+            true => Ok(exceeded(Limit::Memory)),
+            false => Err(HostFault::OutOfMemory),
+        };
     }
     if facts.usage.oom_kills > 0 && facts.end == End::Killed(SIGKILL) {
         return match facts.memory_limit_hit {
@@ -186,7 +194,7 @@ mod tests {
     #[test]
     fn what_we_did_outranks_the_wait_status() {
         let quiet = |_: &mut Usage| (false, None);
-        for limit in [Limit::CpuTime, Limit::WallTime, Limit::IdleTime, Limit::Output, Limit::Memory] {
+        for limit in [Limit::CpuTime, Limit::WallTime, Limit::IdleTime, Limit::Output] {
             check(End::Exited(0), Some(KillReason::Limit(limit)), quiet, Ok(exceeded(limit)));
         }
         let forbidden = Some(KillReason::Forbidden("ptrace".into()));
@@ -203,8 +211,10 @@ mod tests {
                 (hit, None)
             }
         };
-        check(End::Killed(9), None, oom(true), Ok(exceeded(Limit::Memory)));
-        check(End::Killed(9), None, oom(false), Err(HostFault::OutOfMemory));
+        for killed in [None, Some(KillReason::Limit(Limit::Memory))] {
+            check(End::Killed(9), killed.clone(), oom(true), Ok(exceeded(Limit::Memory)));
+            check(End::Killed(9), killed, oom(false), Err(HostFault::OutOfMemory));
+        }
         // A helper was killed, the program dealt with it.
         check(End::Exited(3), None, oom(true), Ok(Termination::Exited { code: 3 }));
     }

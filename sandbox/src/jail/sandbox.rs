@@ -150,7 +150,7 @@ impl JailSandbox {
             Err(Halt::NoRoom(limit)) => limit,
             Err(Halt::Fault(error)) => self.blame(&error)?.ok_or(error)?,
         };
-        self.finished.extend(self.group.take());
+        self.retire_group();
         Ok(self.never_begun(limit, &command.limits, start))
     }
 
@@ -163,7 +163,7 @@ impl JailSandbox {
     ) -> Result<Outcome, Halt> {
         let limits = &command.limits;
         let order = order::write(command)?;
-        let (input, stdin) = Input::open(&command.stdin)?;
+        let (input, stdin) = Input::open(&command.stdin, self.shape.counted)?;
         let (stdout, stdout_end) = Outlet::open(&command.stdout)?;
         let (stderr, stderr_end) = Outlet::open_beside(&command.stderr, &stdout_end)?;
         let job = self.job(limits)?;
@@ -178,7 +178,7 @@ impl JailSandbox {
         if last && let Some(init) = &mut self.init {
             init.forget_namespaces();
         }
-        let _shown = self.show(command, baseline)?;
+        let _shown = self.show(command, baseline);
         let watch = Watch {
             shape: &self.shape,
             limits,
@@ -208,14 +208,27 @@ impl JailSandbox {
         let termination = self.judge(&observed, &usage, limits, &stats)?;
         let timings = measure::timings(start, &observed, ending);
         let output = measure::collect(stdout, stderr);
-        self.finished.extend(self.group.take());
+        self.retire_group();
         Ok(Outcome { termination, usage, limits: limits.clone(), enforced_by, timings, output })
     }
 
     /// Shows the present command on its meter, if it has one, until what this gives is dropped.
-    fn show(&self, command: &Command, baseline: CpuTime) -> Result<Option<Shown>, SandboxError> {
-        let (Some(meter), Some(group)) = (&command.meter, self.group.as_deref()) else { return Ok(None) };
-        Ok(group.gauge()?.map(|gauge| meter.show(gauge, baseline, Instant::now())))
+    /// It decides nothing, so where it cannot be had the command goes on without.
+    fn show(&self, command: &Command, baseline: CpuTime) -> Option<Shown> {
+        let (meter, group) = command.meter.as_ref().zip(self.group.as_deref())?;
+        let gauge = group.gauge().unwrap_or_else(|error| {
+            tracing::debug!(%error, "a command runs without its meter");
+            None
+        });
+        gauge.map(|gauge| meter.show(gauge, baseline, Instant::now()))
+    }
+
+    /// The present command has ended.
+    fn retire_group(&mut self) {
+        if let Some(mut group) = self.group.take() {
+            group.retire();
+            self.finished.push(group);
+        }
     }
 
     /// Removes the groups of finished commands that left nothing in the background.

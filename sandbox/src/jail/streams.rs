@@ -17,8 +17,8 @@ use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::pipe2;
 
 use super::sink::SinkThread;
-use crate::SandboxError;
 use crate::command::{Stdio, Stream};
+use crate::{Counted, SandboxError};
 
 /// Bytes moved at a time.
 const CHUNK: usize = 64 << 10;
@@ -48,9 +48,9 @@ pub(crate) enum Input {
 
 impl Input {
     /// Our side and the job's descriptor.
-    pub(crate) fn open(stdio: &Stdio) -> Result<(Self, OwnedFd), SandboxError> {
+    pub(crate) fn open(stdio: &Stdio, counted: Counted) -> Result<(Self, OwnedFd), SandboxError> {
         match &stdio.0 {
-            Stream::File(file) => Self::open_file(file),
+            Stream::File(file) => Self::open_file(file, counted),
             Stream::Bytes(data) => {
                 let (read, write) = pipe()?;
                 set_nonblocking(&write)?;
@@ -69,13 +69,16 @@ impl Input {
         }
     }
 
-    /// A copy of the job's own, or the file pumped through a pipe when it is large: locks and leases on the
-    /// file itself would reach whoever else uses it.
-    fn open_file(file: &File) -> Result<(Self, OwnedFd), SandboxError> {
+    /// A copy of the job's own, or the file pumped through a pipe: locks and leases on the file itself would reach
+    /// whoever else uses it.
+    ///
+    /// The copy is charged to us. It goes with the jail of one command; where others follow, each could leave
+    /// a process in the background that keeps one.
+    fn open_file(file: &File, counted: Counted) -> Result<(Self, OwnedFd), SandboxError> {
         let fresh = reopen(file)?;
         let size = fresh.metadata().map_err(copying)?.len();
-        if size > COPIED_AT_MOST {
-            return Self::open(&Stdio(Stream::Pump(Arc::new(fresh.into()))));
+        if size > COPIED_AT_MOST || counted == Counted::Together {
+            return Self::open(&Stdio(Stream::Pump(Arc::new(fresh.into()))), counted);
         }
         let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
         let mut copy = File::from(memfd_create(c"input", flags).map_err(system("make a memfd"))?);

@@ -138,9 +138,9 @@ impl Whole {
         Ok(self.group()?.is_overfull()?)
     }
 
-    /// Whether it can be the limit on processes that kept a process from being made.
-    pub(crate) fn has_refused(&self) -> Result<bool, SandboxError> {
-        Ok(self.group()?.has_refused()?)
+    /// Whether it can be the limit on processes that kept a process from being made since this was asked last.
+    pub(crate) fn has_refused(&mut self) -> Result<bool, SandboxError> {
+        Ok(self.group_mut()?.has_refused()?)
     }
 
     /// The limit that was exceeded since this was asked last. [`Whole::kill`] must follow.

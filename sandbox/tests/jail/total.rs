@@ -1,5 +1,6 @@
 //! What all commands of one sandbox use together.
 
+use std::io::Write;
 use std::num::NonZeroU32;
 use std::time::Instant;
 
@@ -111,6 +112,21 @@ fn files_that_fill_the_limit_leave_no_fault_of_ours() {
         let fill = run(&mut *sandbox, &limits, "cat /dev/zero >>/tmp/all");
         assert_eq!(fill.termination, MEMORY);
     }
+    sandbox.destroy().unwrap();
+}
+
+#[test]
+fn a_file_for_standard_input_leaves_no_copy_with_the_job() {
+    let name = "a_file_for_standard_input_leaves_no_copy_with_the_job";
+    let Some(mut sandbox) = sandbox(name, &limits()) else { return };
+    let text = "0123456789abcdef".repeat(20_000);
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    let command = Command::new("/bin/sh", limits()).args(["-c", "[ -p /proc/self/fd/0 ] && exec /bin/cat"]);
+    let command = command.stdin(Stdio::file(file)).stdout(Stdio::capture(Bytes::mib(1)));
+    let outcome = sandbox.exec(&command, &Cancel::never()).unwrap();
+    assert_eq!(outcome.termination, OK);
+    assert!(outcome.output.stdout == text.as_bytes());
     sandbox.destroy().unwrap();
 }
 

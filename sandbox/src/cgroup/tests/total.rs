@@ -1,5 +1,7 @@
 //! Groups in a group, against the kernel of this machine.
 
+use std::os::fd::{AsRawFd, RawFd};
+
 use super::*;
 use crate::Total;
 use crate::cgroup::TotalGroup;
@@ -63,10 +65,41 @@ fn a_groups_own_limit_is_not_that_of_all() {
     let group = command(&bench, &mut *total, 1, &Limits { memory: Bytes::mib(8), ..limits() });
     let mut child = spawn(&*group, "x=0123456789abcdef; while :; do x=$x$x; done");
     assert_eq!(child.wait().unwrap().signal(), Some(9));
-    assert!(group.stats().unwrap().oom_kills > 0);
+    let stats = group.stats().unwrap();
+    assert!(stats.oom_kills > 0 && stats.memory_limit_hit);
     assert!(!total.ran_out().unwrap());
     group.remove().unwrap();
     total.remove().unwrap();
+}
+
+#[test]
+fn a_limit_above_is_nobodys_own() {
+    let Some(bench) = Bench::new() else { return };
+    let mut total = total(&bench, &limits());
+    let group = command(&bench, &mut *total, 1, &limits());
+    let above = above(&*group);
+    let limit = if above.join("memory.max").exists() { "memory.max" } else { "memory.limit_in_bytes" };
+    std::fs::write(above.join(limit), "16M").unwrap();
+    let mut child = spawn(&*group, "exec perl -e 'vec(my $x, (32 << 20) - 1, 8) = 1'");
+    assert_eq!(child.wait().unwrap().signal(), Some(9));
+    let stats = group.stats().unwrap();
+    assert!(stats.oom_kills > 0 && !stats.memory_limit_hit);
+    assert!(!total.ran_out().unwrap());
+    group.remove().unwrap();
+    total.remove().unwrap();
+}
+
+/// The folder with the limit on memory of our parent, above the group of a command and the one over it.
+fn above(group: &dyn Group) -> PathBuf {
+    let path = |fd: RawFd| std::fs::read_link(format!("/proc/self/fd/{fd}")).unwrap();
+    let mut folders: Vec<PathBuf> = match group.entry() {
+        Entry::V1(tasks) => tasks.iter().map(|file| path(file.as_raw_fd())).collect(),
+        Entry::V2(dir) => vec![path(dir.as_raw_fd()).join("tasks")],
+    };
+    folders.retain(|file| {
+        ["memory.max", "memory.limit_in_bytes"].iter().any(|limit| file.with_file_name(limit).exists())
+    });
+    folders[0].ancestors().nth(3).unwrap().to_owned()
 }
 
 #[test]

@@ -21,6 +21,9 @@ use super::{Facts, Role, kill};
 pub(super) struct V1Group {
     name: GroupName,
     parents: Arc<[Seat]>,
+    /// Those of all seats that were made.
+    roles: u8,
+    /// Only the first once it was retired.
     seats: Vec<Seat>,
     /// The `tasks` file of every seat, in the same order.
     tasks: Vec<OwnedFd>,
@@ -69,7 +72,8 @@ impl V1Group {
         let usage = time.map(|dir| dir.open_file("cpuacct.usage", OFlag::O_RDONLY)).transpose()?;
         let oom = seats::find(&seats, Role::Memory).ok().map(seats::arm_oom).transpose()?;
         let (name, parents, facts) = (name.clone(), parents.clone(), facts.clone());
-        Ok(Self { name, parents, seats, tasks, usage, oom, facts })
+        let roles = seats.iter().fold(0, |roles, seat| roles | seat.roles);
+        Ok(Self { name, parents, roles, seats, tasks, usage, oom, facts })
     }
 
     fn seat(&self, role: Role) -> Result<&Dir, CgroupError> {
@@ -150,11 +154,10 @@ impl Group for V1Group {
         };
         let Ok(memory) = self.seat(Role::Memory) else { return Ok(stats) };
         let peak = memory.parse("memory.max_usage_in_bytes", "bytes", parse::number)?;
-        let hits = memory.parse("memory.failcnt", "a count", parse::number)?;
         Ok(GroupStats {
             peak_memory: Some(Bytes::new(peak)),
             oom_kills: self.oom_kills(memory)?,
-            memory_limit_hit: hits > 0,
+            memory_limit_hit: seats::was_full(memory, &self.facts)?,
             ..stats
         })
     }
@@ -179,8 +182,13 @@ impl Group for V1Group {
         self.seats.first().map_or(Ok(true), |seat| Ok(kill::members(&seat.dir)?.is_empty()))
     }
 
+    fn retire(&mut self) {
+        self.seats.truncate(1);
+        (self.tasks, self.usage, self.oom) = (Vec::new(), None, None);
+    }
+
     fn remove(self: Box<Self>) -> Result<(), CgroupError> {
-        let held = |parent: &&Seat| self.seats.iter().any(|seat| seat.roles == parent.roles);
+        let held = |parent: &&Seat| parent.roles & self.roles != 0;
         seats::remove(self.parents.iter().filter(held).map(|parent| &parent.dir), &self.name)
     }
 }

@@ -13,7 +13,7 @@ use nix::sys::eventfd::{EfdFlags, EventFd};
 use super::super::files::Dir;
 use super::super::lack::{Facility, waiver};
 use super::super::make::MakeError;
-use super::super::{CgroupError, GroupName, limits};
+use super::super::{CgroupError, GroupName, limits, parse};
 use super::{Facts, Role};
 
 /// A group's folder in one hierarchy.
@@ -86,6 +86,29 @@ pub(super) fn arm_oom(memory: &Dir) -> Result<EventFd, CgroupError> {
     memory.write("cgroup.event_control", &format!("{} {}", oom.as_raw_fd(), control.as_raw_fd()))?;
     Ok(oom)
 }
+
+/// Whether a group ran into its own limit on memory, and not into one above it, of which it hears as well. It was full
+/// then, but for less than the kernel charges at a time. The kernel's own count of failures is of no use: Linux 6.13
+/// and newer keep none of those by memory and swap together, which is the limit that is hit first.
+pub(super) fn was_full(memory: &Dir, facts: &Facts) -> Result<bool, CgroupError> {
+    let [limit, peak] = match facts.memsw {
+        true => ["memory.memsw.limit_in_bytes", PEAK_WITH_SWAP],
+        false => ["memory.limit_in_bytes", PEAK],
+    }
+    .map(|file| memory.parse(file, "bytes", parse::number));
+    Ok(peak?.saturating_add(CHARGED_AT_ONCE) > limit?)
+}
+
+/// Forgets that it was.
+pub(super) fn forget_full(memory: &Dir, facts: &Facts) -> Result<(), CgroupError> {
+    memory.write(if facts.memsw { PEAK_WITH_SWAP } else { PEAK }, "0")
+}
+
+const PEAK: &str = "memory.max_usage_in_bytes";
+const PEAK_WITH_SWAP: &str = "memory.memsw.max_usage_in_bytes";
+
+/// 64 pages, the kernel's batch.
+const CHARGED_AT_ONCE: u64 = 64 * 4096;
 
 pub(super) fn limit_memory(
     seats: &[Seat],

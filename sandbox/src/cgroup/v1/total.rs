@@ -117,13 +117,16 @@ impl TotalGroup for V1Total {
 
     fn ran_out(&mut self) -> Result<bool, CgroupError> {
         let Some(oom) = &self.oom else { return Ok(false) };
+        let memory = seats::find(&self.seats, Role::Memory)?;
         match oom.read() {
-            Ok(_) => Ok(true),
-            Err(Errno::EAGAIN) => Ok(false),
-            Err(errno) => {
-                let path = seats::find(&self.seats, Role::Memory)?.path();
-                Err(CgroupError::file("read the event of", path, errno))
+            // A group above that runs out fires it as well.
+            Ok(_) => {
+                let full = seats::was_full(memory, &self.facts)?;
+                seats::forget_full(memory, &self.facts)?;
+                Ok(full)
             }
+            Err(Errno::EAGAIN) => Ok(false),
+            Err(errno) => Err(CgroupError::file("read the event of", memory.path(), errno)),
         }
     }
 
@@ -136,7 +139,7 @@ impl TotalGroup for V1Total {
     }
 
     /// Nobody is stopped from entering, see above.
-    fn has_refused(&self) -> Result<bool, CgroupError> {
+    fn has_refused(&mut self) -> Result<bool, CgroupError> {
         Ok(false)
     }
 

@@ -103,6 +103,9 @@ impl Group for V2Group {
         Ok(self.dir.parse("cgroup.events", "populated", populated)? == 0)
     }
 
+    /// It has its folder and one file open, and no more.
+    fn retire(&mut self) {}
+
     fn remove(self: Box<Self>) -> Result<(), CgroupError> {
         self.parent.remove(self.name.as_str())
     }

@@ -22,6 +22,8 @@ pub(super) struct V2Total {
     cpu_stat: OwnedFd,
     /// How often the limit on memory had been hit when that was looked at last.
     ran_out: u64,
+    /// How often a process had been refused.
+    refused: u64,
     facts: Arc<Facts>,
 }
 
@@ -32,7 +34,7 @@ impl V2Total {
         place::enable(&dir, &NEEDED)?;
         let cpu_stat = dir.open_file("cpu.stat", OFlag::O_RDONLY)?;
         let (name, parent, facts) = (name.clone(), parent.clone(), facts.clone());
-        Ok(Self { name, parent, dir: Arc::new(dir), cpu_stat, ran_out: 0, facts })
+        Ok(Self { name, parent, dir: Arc::new(dir), cpu_stat, ran_out: 0, refused: 0, facts })
     }
 }
 
@@ -76,9 +78,10 @@ impl TotalGroup for V2Total {
     }
 
     /// Linux 6.11 and newer count a refusal where the limit is, older ones in the group of the process.
-    fn has_refused(&self) -> Result<bool, CgroupError> {
+    fn has_refused(&mut self) -> Result<bool, CgroupError> {
         let refused = self.dir.parse_if_any("pids.events.local", "max", |text| parse::field(text, "max"))?;
-        Ok(refused.unwrap_or(0) > 0)
+        let refused = refused.unwrap_or(0);
+        Ok(refused > std::mem::replace(&mut self.refused, refused))
     }
 
     fn kill(&self) -> Result<(), CgroupError> {
@@ -88,5 +91,33 @@ impl TotalGroup for V2Total {
 
     fn remove(self: Box<Self>) -> Result<(), CgroupError> {
         self.parent.remove(self.name.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slot::SlotNumber;
+
+    #[test]
+    fn what_was_refused_is_told_once() {
+        let top = tempfile::tempdir().unwrap();
+        let dir = Arc::new(Dir::open(top.path()).unwrap());
+        let counts =
+            |times: u32| std::fs::write(top.path().join("pids.events.local"), format!("max {times}\n"));
+        std::fs::write(top.path().join("cpu.stat"), "").unwrap();
+        let mut total = V2Total {
+            name: GroupName::new(SlotNumber::new(5).unwrap(), 1),
+            parent: Arc::clone(&dir),
+            cpu_stat: dir.open_file("cpu.stat", OFlag::O_RDONLY).unwrap(),
+            dir,
+            ran_out: 0,
+            refused: 0,
+            facts: Arc::new(Facts { lacks: Vec::new(), swap_limit: false }),
+        };
+        for (times, expected) in [(0, false), (2, true), (2, false), (3, true), (3, false)] {
+            counts(times).unwrap();
+            assert_eq!(total.has_refused().unwrap(), expected, "{times}");
+        }
     }
 }

@@ -15,6 +15,8 @@ use crate::{SandboxError, SetupStage};
 impl JailSandbox {
     /// The process of a command, unless what earlier ones left running takes its place.
     pub(super) fn job(&mut self, limits: &Limits) -> Result<Job, Halt> {
+        // What earlier commands were refused says nothing about this one.
+        self.whole.as_mut().map_or(Ok(false), Whole::has_refused)?;
         let together = self.whole.as_ref().map(Whole::wants).unwrap_or_default();
         let job = Job::new(self.take_parked(Wants::of(limits).and(together))?);
         if self.whole.as_ref().map_or(Ok(false), Whole::is_overfull)? {
@@ -46,7 +48,7 @@ impl JailSandbox {
     /// The limit of all commands together that explains an error, which is no fault of ours then. All that ran is
     /// dead in that case, so what state the jail is in is known.
     pub(super) fn blame(&mut self, error: &SandboxError) -> Result<Option<Limit>, SandboxError> {
-        let Some(whole) = &self.whole else { return Ok(None) };
+        let Some(whole) = &mut self.whole else { return Ok(None) };
         match error {
             SandboxError::InitLost | SandboxError::Ended | SandboxError::HostOutOfMemory => Ok(None),
             SandboxError::Setup { stage: SetupStage::Spawn, errno: Errno::EAGAIN, .. } => {
