@@ -299,7 +299,7 @@ fn drivers_made_at_the_same_time_all_work() {
 fn a_retired_group_holds_few_descriptors_and_is_removed_whole() {
     let Some(bench) = Bench::new() else { return };
     let mut group = bench.group(&Limits { cpus: Some("0.5".parse().unwrap()), ..limits() });
-    let mut child = spawn(&*group, "sleep 30");
+    let mut child = spawn(&*group, "exec sleep 30");
     wait_until("it runs", || !group.is_empty().unwrap());
     group.retire();
     let ours = format!("/{}", bench.name(0).as_str());
