@@ -44,7 +44,12 @@ impl<T: DeserializeOwned> FromRequest<App> for LargeJson<T> {
     }
 }
 
-async fn read_json<T: DeserializeOwned>(app: &App, request: Request, most: usize) -> Result<T, Problem> {
+/// A JSON body of at most so many bytes.
+pub(super) async fn read_json<T: DeserializeOwned>(
+    app: &App,
+    request: Request,
+    most: usize,
+) -> Result<T, Problem> {
     let kind = media_type(request.headers());
     if kind != "application/json" {
         return Err(wrong_type(&kind, "application/json"));
