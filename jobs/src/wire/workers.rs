@@ -122,7 +122,6 @@ pub struct LeaseSample {
     /// Its place among the steps, from 0.
     pub step: usize,
     /// What it uses.
-    #[serde(flatten)]
     pub sample: Sample,
 }
 

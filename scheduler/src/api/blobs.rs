@@ -87,7 +87,7 @@ async fn skip(app: &App, request: Request) -> Result<(), Problem> {
     if request.headers().contains_key(header::EXPECT) {
         return Ok(());
     }
-    let (mut incoming, mut left) = (Incoming::new(app, request.into_body()), app.config.http.blob_bytes);
+    let (mut incoming, mut left) = (Incoming::passed(app, request.into_body()), app.config.http.blob_bytes);
     while let Some(bytes) = incoming.piece().await? {
         left = left.checked_sub(size(&bytes)).ok_or_else(|| too_large(app.config.http.blob_bytes))?;
     }
@@ -105,7 +105,7 @@ async fn receive(app: &App, tenant: &TenantName, digest: Digest, body: Body) -> 
     }
     app.store.room().await?;
     let mut upload = app.blobs.upload(most).await.map_err(Problem::internal)?;
-    let mut incoming = Incoming::new(app, body);
+    let mut incoming = Incoming::passed(app, body);
     while let Some(bytes) = incoming.piece().await? {
         upload.write(&bytes).await.map_err(refused)?;
     }

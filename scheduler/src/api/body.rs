@@ -16,6 +16,8 @@ use crate::problem::{Kind, Problem};
 
 /// Bytes of a body that buy its sender another pause.
 const STEP: usize = 16 << 10;
+/// Bytes of a body that is kept in memory that buy its sender another second in all.
+const SECOND: u64 = 64 << 10;
 
 /// A JSON body of a small call.
 pub(super) struct Json<T>(pub(super) T);
@@ -42,7 +44,12 @@ impl<T: DeserializeOwned> FromRequest<App> for LargeJson<T> {
     }
 }
 
-async fn read_json<T: DeserializeOwned>(app: &App, request: Request, most: usize) -> Result<T, Problem> {
+/// A JSON body of at most so many bytes.
+pub(super) async fn read_json<T: DeserializeOwned>(
+    app: &App,
+    request: Request,
+    most: usize,
+) -> Result<T, Problem> {
     let kind = media_type(request.headers());
     if kind != "application/json" {
         return Err(wrong_type(&kind, "application/json"));
@@ -69,7 +76,7 @@ pub(super) async fn whole(app: &App, body: Body, most: usize) -> Result<Bytes, P
     if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > most {
         return Err(too_large(most));
     }
-    let (mut incoming, mut all) = (Incoming::new(app, body), BytesMut::new());
+    let (mut incoming, mut all) = (Incoming::kept(app, body), BytesMut::new());
     while let Some(bytes) = incoming.piece().await? {
         if all.len() + bytes.len() > most {
             return Err(too_large(most));
@@ -90,15 +97,21 @@ pub(super) struct Incoming {
 }
 
 impl Incoming {
-    pub(super) fn new(app: &App, body: Body) -> Self {
+    /// One that is passed on as it comes, and so may take as long as it keeps its pace.
+    pub(super) fn passed(app: &App, body: Body) -> Self {
         Self { body, pace: Pace::new(app.config.http.pause) }
+    }
+
+    /// One of which all is kept in memory until the last of it is there.
+    fn kept(app: &App, body: Body) -> Self {
+        Self { body, pace: Pace::with_end(app.config.http.pause) }
     }
 
     /// The next piece.
     pub(super) async fn piece(&mut self) -> Result<Option<Bytes>, Problem> {
         loop {
             let begin = Instant::now();
-            let frame = tokio::time::timeout(self.pace.left, self.body.frame()).await;
+            let frame = tokio::time::timeout(self.pace.patience(), self.body.frame()).await;
             match frame.map_err(|_| self.pace.problem())? {
                 None => return Ok(None),
                 Some(Err(_)) => return Err(Problem::bad("the connection broke in the middle of the body")),
@@ -120,26 +133,51 @@ struct Pace {
     pause: Duration,
     left: Duration,
     bytes: usize,
+    /// For all that is still to come, where there is an end to it.
+    in_all: Option<Duration>,
 }
 
 impl Pace {
     fn new(pause: Duration) -> Self {
-        Self { pause, left: pause, bytes: 0 }
+        Self { pause, left: pause, bytes: 0, in_all: None }
+    }
+
+    /// Also bounded in all: two pauses, and more with what came, so that large bodies on slow lines still arrive.
+    fn with_end(pause: Duration) -> Self {
+        Self { in_all: Some(pause * 2), ..Self::new(pause) }
+    }
+
+    /// The longest wait for the next piece.
+    fn patience(&self) -> Duration {
+        self.in_all.map_or(self.left, |in_all| in_all.min(self.left))
     }
 
     /// So many bytes came after so long.
     fn came(&mut self, bytes: usize, waited: Duration) {
         self.left = self.left.saturating_sub(waited);
+        self.in_all = self.in_all.map(|in_all| in_all.saturating_sub(waited).saturating_add(bought(bytes)));
         self.bytes = self.bytes.saturating_add(bytes);
         if self.bytes >= STEP {
-            *self = Self::new(self.pause);
+            (self.left, self.bytes) = (self.pause, 0);
         }
     }
 
     fn problem(&self) -> Problem {
-        let detail = format!("less than {STEP} bytes of the body came in {} ms", self.pause.as_millis());
+        let detail = if self.patience() < self.left {
+            format!(
+                "the body took longer than {} ms and a second for each {SECOND} bytes",
+                self.pause.as_millis() * 2
+            )
+        } else {
+            format!("less than {STEP} bytes of the body came in {} ms", self.pause.as_millis())
+        };
         Problem::new(Kind::Timeout, detail)
     }
+}
+
+fn bought(bytes: usize) -> Duration {
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+    Duration::from_micros(bytes.saturating_mul(1_000_000) / SECOND)
 }
 
 /// An answer in JSON.
@@ -185,5 +223,25 @@ mod tests {
         let mut pace = Pace::new(10 * second);
         pace.came(1 << 30, second);
         assert_eq!(pace.left, 10 * second, "what came fast before is no credit for later");
+    }
+
+    #[test]
+    fn a_body_that_is_kept_has_an_end_that_grows_with_what_came() {
+        let second = Duration::from_secs(1);
+        let drip = |mut pace: Pace| {
+            let mut pieces = 0;
+            while pieces < 1000 && pace.patience() >= 20 * second {
+                pace.came(STEP, 20 * second);
+                pieces += 1;
+            }
+            pieces
+        };
+        assert_eq!(drip(Pace::new(30 * second)), 1000, "what is passed on may take for ever");
+        assert_eq!(drip(Pace::with_end(30 * second)), 3, "60 s and little more for 48 KiB");
+        let mut pace = Pace::with_end(30 * second);
+        for _ in 0..512 {
+            pace.came(64 << 10, second);
+        }
+        assert_eq!(pace.in_all, Some(60 * second), "32 MiB at 64 KiB a second arrive");
     }
 }

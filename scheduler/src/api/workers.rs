@@ -10,7 +10,7 @@ use dayfly_jobs::{LeaseId, WorkerName};
 use serde::Deserialize;
 
 use super::App;
-use super::body::{Answered, Json, LargeJson, created, ok, too_large, whole};
+use super::body::{Answered, Json, LargeJson, created, ok, read_json, too_large, whole};
 use super::extract::{Asked, At, FromWorker, MayAll, MayJoin};
 use crate::problem::Problem;
 
@@ -18,6 +18,8 @@ use crate::problem::Problem;
 const MOST_LOG: usize = 1 << 20;
 /// Leases that are renewed at once.
 const MOST_RENEWED: usize = 1024;
+/// Bytes that say so: twice what so many leases with their samples take.
+const MOST_RENEWAL: usize = 512 << 10;
 
 /// Join as a worker.
 ///
@@ -99,8 +101,9 @@ pub(super) async fn lease(
 pub(super) async fn renew(
     FromWorker(seat): FromWorker,
     State(app): State<App>,
-    LargeJson(request): LargeJson<RenewRequest>,
+    request: Request,
 ) -> Answered<Renewed> {
+    let request: RenewRequest = read_json(&app, request, MOST_RENEWAL).await?;
     if request.leases.len().max(request.samples.len()) > MOST_RENEWED {
         return Err(too_large(format!("{MOST_RENEWED} leases, not so many")));
     }

@@ -54,7 +54,7 @@ kinds! {
     MethodNotAllowed "method-not-allowed" METHOD_NOT_ALLOWED "This cannot be done with that"
         Some("the header Allow says which methods there are"), None;
     Timeout "timeout" REQUEST_TIMEOUT "The call took too long to arrive"
-        Some("send the body without long pauses"), None;
+        Some("send the body without long pauses, and a large one faster"), None;
     Ended "ended" CONFLICT "The job has ended"
         None, None;
     StaleAttempt "stale-attempt" CONFLICT "The attempt has lost its lease"

@@ -165,6 +165,21 @@ async fn a_body_that_drips_is_refused() {
 }
 
 #[tokio::test]
+async fn a_batch_that_keeps_just_the_pace_is_refused_in_the_end() {
+    let server = Server::start_with(|config| config.http.pause = Duration::from_millis(500)).await;
+    let mut stream = socket(&server).await;
+    let headers = "Content-Type: application/x-ndjson\r\nContent-Length: 1000000\r\n";
+    stream.write_all(head(&server, "POST /v1/jobs/batch", headers).as_bytes()).await.unwrap();
+    for _ in 0..12 {
+        // It may be refused by now.
+        stream.write_all(&[b' '; 17 << 10]).await.ok();
+        tokio::time::sleep(Duration::from_millis(430)).await;
+    }
+    let answer = text(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("the body took longer than"), "{answer}");
+}
+
+#[tokio::test]
 async fn one_connection_too_many_is_told_so() {
     let server = Server::start_with(|config| config.http.connections = 2).await;
     let held = [socket(&server).await, socket(&server).await];

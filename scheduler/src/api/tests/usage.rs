@@ -1,7 +1,7 @@
 //! What a job uses while it runs: told with the renewal, shown, and gone with the lease.
 
 use dayfly_jobs::wire::{JobDetail, LeaseSample, Progress, RenewRequest, Renewed, RunningStep};
-use dayfly_jobs::{Attempt, CpuTime, Sample, WallTime};
+use dayfly_jobs::{Attempt, CpuTime, Sample, Timestamp, WallTime};
 
 use super::*;
 
@@ -65,6 +65,26 @@ async fn what_no_machine_can_have_measured_is_refused() {
     refused(renew(&worker, lease, 0, crowd), 400, "bad-request").await;
     let _: Renewed = json_of(renew(&worker, lease, 1, sample(7)), StatusCode::OK).await;
     assert_eq!(running(&server, id).await, None, "the job has one step");
+}
+
+#[tokio::test]
+async fn a_renewal_of_as_many_leases_as_may_be_fits_and_a_larger_one_is_refused() {
+    let server = Server::start().await;
+    let worker = server.worker("w1").await;
+    let renewal = |number: u128, padding: usize| {
+        let lease =
+            LeaseId { job: JobId::new(Timestamp(u64::MAX >> 16), number), attempt: Attempt(u32::MAX) };
+        let most = i64::MAX.unsigned_abs();
+        let (wall_time, cpu_time) = (WallTime::micros(most), CpuTime::micros(most));
+        let sample = Sample { wall_time, cpu_time, memory: Bytes::new(most), processes: 1 << 22 };
+        let samples = vec![LeaseSample { lease, step: usize::MAX, sample }; 1024];
+        let request = RenewRequest { leases: vec![lease; 1024], samples };
+        let body = serde_json::to_string(&request).unwrap() + &" ".repeat(padding);
+        let call = worker.call(Method::POST, "/v1/leases/renew").header("content-type", "application/json");
+        call.body(body)
+    };
+    let _: Renewed = json_of(renewal(1, 0), StatusCode::OK).await;
+    refused(renewal(1, 512 << 10), 413, "too-large").await;
 }
 
 #[tokio::test]
