@@ -53,7 +53,7 @@ pub(crate) fn overfull(failure: &Failure) -> Option<Limit> {
     }
 }
 
-pub(crate) const SIGKILL: u8 = 9;
+const SIGKILL: u8 = 9;
 const SIGXFSZ: u8 = 25;
 
 /// Decides. What Dayfly did and the kernel's counters outrank the wait status, which the job can choose.

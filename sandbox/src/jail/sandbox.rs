@@ -42,8 +42,6 @@ pub(crate) struct JailSandbox {
     slot: Slot,
     /// When making it began, until the first command has started.
     born: Option<Instant>,
-    /// Whether a command was started.
-    used: bool,
 }
 
 impl JailSandbox {
@@ -73,7 +71,6 @@ impl JailSandbox {
                 init: Some(init),
                 slot,
                 born: Some(born),
-                used: false,
             }),
             Err(error) => {
                 next.discard();
@@ -192,7 +189,6 @@ impl JailSandbox {
             baseline,
             processors: measure::processors(limits.cpus.as_ref(), self.shape.processors),
             together: self.whole.as_ref().map(|whole| whole.watch(self.shape.processors)).transpose()?,
-            preceded: std::mem::replace(&mut self.used, true),
             last,
             input,
             stdout,

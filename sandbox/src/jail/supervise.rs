@@ -10,7 +10,7 @@ use nix::sys::time::TimeSpec;
 use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
-use super::classify::{KillReason, SIGKILL, overfull, start_failure};
+use super::classify::{KillReason, overfull, start_failure};
 use super::report::{self, Report};
 use super::shape::Shape;
 use super::spawn::{self, Parked};
@@ -38,8 +38,6 @@ pub(crate) struct Watch<'a> {
     pub processors: u32,
     /// The CPU time of all commands together, if that has a limit.
     pub together: Option<total::Watch<'a>>,
-    /// Whether a command ran before, which may have left processes that can kill this one.
-    pub preceded: bool,
     /// Whether the whole jail ends with this command.
     pub last: bool,
     pub input: Input,
@@ -77,7 +75,7 @@ enum Source {
 pub(crate) struct Supervisor<'a> {
     watch: Watch<'a>,
     listener: Option<OwnedFd>,
-    /// Whether the program runs, has run, or never will.
+    /// Whether the program runs (or has run).
     executed: bool,
     not_started: Option<StartFailure>,
     /// When its process said that the program is next.
@@ -137,7 +135,6 @@ impl<'a> Supervisor<'a> {
             }
         };
         self.hear_out_report()?;
-        self.check_start(end)?;
         self.after_end()?;
         let observed = Observed {
             end,
@@ -228,13 +225,14 @@ impl<'a> Supervisor<'a> {
                 self.about_to_start = Instant::now().checked_sub(age);
                 Ok(())
             }
-            // The program runs, or its process died on the way: its end and the counters say of what.
-            Report::Closed => {
+            Report::Closed if self.about_to_start.is_some() => {
                 self.executed = true;
                 self.started = self.about_to_start.unwrap_or(self.started);
                 self.progress.at = self.started;
                 Ok(())
             }
+            // It died on the way; the job's end and the counters say of what.
+            Report::Closed => self.died_early(),
             Report::Failed(failure) if let Some(limit) = overfull(&failure) => {
                 self.executed = true;
                 self.kill(KillReason::Limit(limit))
@@ -254,17 +252,17 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// Running out of memory explains the death of our own process before its program started, or a process that an
-    /// earlier command left: from when ours has the user of the job, that one can kill it.
-    fn check_start(&self, end: End) -> Result<(), SandboxError> {
-        let died_early = self.executed && self.about_to_start.is_none() && self.killed.is_none();
-        if !died_early || (self.watch.preceded && end == End::Killed(SIGKILL)) {
-            return Ok(());
+    /// Only running out of memory explains the death of our own process before its program started.
+    fn died_early(&mut self) -> Result<(), SandboxError> {
+        let starved = match self.watch.group {
+            Some(group) => group.stats()?.oom_kills > 0,
+            None => false,
+        };
+        if !starved && self.killed.is_none() {
+            return Err(SandboxError::CommandLost);
         }
-        match self.watch.group {
-            Some(group) if group.stats()?.oom_kills > 0 => Ok(()),
-            _ => Err(SandboxError::CommandLost),
-        }
+        self.executed = true;
+        Ok(())
     }
 
     fn hear_filter(&mut self) -> Result<(), SandboxError> {
@@ -378,7 +376,7 @@ impl<'a> Supervisor<'a> {
 
     fn drain(&mut self, source: Source) -> Result<(), SandboxError> {
         let before = self.output_bytes;
-        while self.output_bytes - before < streams::MOST_DRAINED {
+        while self.output_bytes - before < MOST_DRAINED {
             match self.read_output(source)? {
                 Taken::Bytes(_) => {}
                 Taken::Behind if source == Source::Stdout => self.watch.stdout.wait_for_room()?,
@@ -397,3 +395,6 @@ impl<'a> Supervisor<'a> {
         Ok(())
     }
 }
+
+/// Bytes read from one pipe after the end: more than any pipe holds, less than survivors could write.
+const MOST_DRAINED: u64 = 4 << 20;
