@@ -184,6 +184,8 @@ fn swap_limit(parent: &Dir) -> Result<bool, CgroupError> {
         match parent.open_file(file, OFlag::O_PATH) {
             Ok(_) => {}
             Err(CgroupError::File { errno: Errno::ENOENT, .. }) => {
+                // One that was swept away has no files at all, and is made again.
+                parent.read("cgroup.controllers")?;
                 let reason = format!("{} has no {file}", parent.path().display());
                 return Err(CgroupError::unusable(reason, format!("use Linux {since} or newer")));
             }
