@@ -54,6 +54,9 @@ impl Load {
         let mut events = Events::new(&self.client, &["jobs", &id.to_string(), "events"], follow);
         loop {
             let message = events.next().await?;
+            if message.event == "usage" {
+                continue;
+            }
             let event: JobEvent = serde_json::from_str(&message.data)
                 .map_err(|error| CliError::server(format!("an event cannot be read: {error}"), None))?;
             if matches!(event.what, Happened::Ended { .. }) {
