@@ -25,18 +25,52 @@ const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 /// Tests with one of these in their name want the processors for themselves; `.config/nextest.toml` says the same.
 const NAMES_OF_THE_LONELY: [&str; 4] = ["timing", "alone", "crash", "speed"];
 
-/// Whether a test depends on the kernel, its control groups or the user. All tests run as root on the host; in here
-/// what a filter decides is tried as one user, and so is what passes through the supervisor in the same way for all.
+/// What depends neither on the version of the control groups nor on the user, by the start of the name: bytes that pass
+/// through the supervisor, and long tables of calls that a filter refuses. All tests run as root on the host, these only
+/// there.
+const ON_THE_HOST: &[&str] =
+    &["forgery::row_81", "kernel::row_40_socket_families", "kernel::row_44_the_machine_itself", "streams::"];
+
+/// What depends on the user and not on the version of the control groups. The host has it as root, so it is tried as the
+/// ordinary user: files, descriptors, networks, filters, other jobs' secrets, limits that no control group enforces.
+const AS_GROUND: &[&str] = &[
+    "exhaust::row_57",
+    "exhaust::row_58",
+    "exhaust::row_61",
+    "exhaust::row_62",
+    "fd::",
+    "forgery::",
+    "fs::",
+    "jail::streams::",
+    "jail::workspace::",
+    "kernel::",
+    "languages::",
+    "net::",
+    "seccomp::",
+    "secrets::",
+    "table::",
+    "timing::row_69_clocks",
+    "timing::row_71",
+    "tty::",
+];
+
+/// What a filter decides about mounts and namespaces, of which root has more, and what only root can try at all.
+const AS_ROOT: &[&str] =
+    &["fs::row_22", "ns::row_30", "ns::row_31", "secrets::row_84_crash_handlers", "secrets::row_85_files"];
+
+/// Whether a test runs in here as that user. What the driver for control groups of version 2 enforces (limits, hogs,
+/// bombs, kills, crashes, accounts) does as root and as the ordinary user, and so do identities, namespaces and
+/// refusals. The rest is tried once, by whom the host does not have, or not at all: the machine is slow, and a run that
+/// takes too long is a run that nobody starts.
 fn belongs(program: &str, test: &str, user: User) -> bool {
     let starts = |parts: &[&str]| parts.iter().any(|part| test.starts_with(part));
-    match (program, user) {
-        ("dayfly-sandbox", _) => starts(&["cgroup::tests::", "cgroup::v2::"]),
+    match program {
+        "dayfly-sandbox" => starts(&["cgroup::tests::", "cgroup::v2::"]),
         // What services do with their jails depends on neither; the tests of jails are in here.
-        ("dayfly-tests" | "dayfly-tests::service", _) => false,
-        (_, User::Root) => !starts(&["forgery::", "languages::", "streams::", "table::", "tty::"]),
-        (_, User::Ground | User::Plain) => {
-            !starts(&["kernel::", "seccomp::", "fs::row_22", "ns::row_30", "ns::row_31"])
-        }
+        "dayfly-tests" | "dayfly-tests::service" => false,
+        _ if starts(ON_THE_HOST) => false,
+        _ if starts(AS_ROOT) => user == User::Root,
+        _ => user == User::Ground || !starts(AS_GROUND),
     }
 }
 
@@ -68,7 +102,10 @@ pub(crate) fn cases(repo: &Repo, programs: &Programs) -> Result<Vec<Case>, Error
         let tests = libtest::list(&program.executable)?;
         for user in [User::Root, User::Ground] {
             let tests = tests.iter().filter(|test| belongs(&program.name, test, user));
-            cases.extend(tests.map(|test| test_case(programs, program, test, user)));
+            let mut tests: Vec<Case> = tests.map(|test| test_case(programs, program, test, user)).collect();
+            // Whatever runs must end before one that is alone: that is waited for once, not before each of them.
+            tests.sort_by_key(|case| case.alone);
+            cases.extend(tests);
         }
     }
     Ok(cases)
@@ -186,16 +223,34 @@ fn shown(path: &Path) -> String {
 mod tests {
     use super::*;
 
+    fn users(program: &str, test: &str) -> Vec<User> {
+        [User::Root, User::Ground].into_iter().filter(|user| belongs(program, test, *user)).collect()
+    }
+
+    #[test]
+    fn what_control_groups_enforce_runs_as_both_users() {
+        let both = [User::Root, User::Ground];
+        assert_eq!(users("dayfly-sandbox", "cgroup::v2::tests::a"), both);
+        assert_eq!(users("dayfly-sandbox::jail", "jail::total::a"), both);
+        for module in ["limits", "process", "exhaust", "ns", "crashes", "silent", "toctou", "unprivileged"] {
+            assert_eq!(users("dayfly-tests::it", &format!("{module}::a")), both, "{module}");
+        }
+    }
+
+    #[test]
+    fn what_depends_on_the_user_alone_runs_as_one() {
+        for test in ["fs::row_11", "net::row_72", "seccomp::row_45", "secrets::row_83", "exhaust::row_58"] {
+            assert_eq!(users("dayfly-tests::it", test), [User::Ground], "{test}");
+        }
+        for test in ["fs::row_22_new", "ns::row_30_no", "secrets::row_85_files_of"] {
+            assert_eq!(users("dayfly-tests::it", test), [User::Root], "{test}");
+        }
+    }
+
     #[test]
     fn what_depends_on_neither_kernel_nor_user_is_left_out() {
-        assert!(belongs("dayfly-sandbox", "cgroup::v2::tests::a", User::Ground));
-        assert!(!belongs("dayfly-sandbox", "host::tests::a", User::Root));
-        assert!(belongs("dayfly-sandbox::jail", "pool::a", User::Ground));
-        assert!(!belongs("dayfly-tests::it", "streams::a", User::Root));
-        assert!(belongs("dayfly-tests::it", "streams::a", User::Ground));
-        assert!(belongs("dayfly-tests::it", "seccomp::a", User::Root));
-        assert!(!belongs("dayfly-tests::it", "seccomp::a", User::Ground));
-        assert!(belongs("dayfly-tests::it", "limits::a", User::Ground));
-        assert!(!belongs("dayfly-tests::service", "kills::a", User::Root));
+        assert_eq!(users("dayfly-sandbox", "host::tests::a"), []);
+        assert_eq!(users("dayfly-tests::it", "streams::a"), []);
+        assert_eq!(users("dayfly-tests::service", "kills::a"), []);
     }
 }
