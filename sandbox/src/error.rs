@@ -126,6 +126,14 @@ pub enum SandboxError {
     /// The jail's init ended without being told to.
     #[error("the jail's init was killed by something outside of Dayfly")]
     InitLost,
+    /// The template of a pool's jails did not answer. The next jail gets a new one.
+    #[error(
+        "the process that makes a pool's jails was killed by something outside of Dayfly, or hangs: {errno}"
+    )]
+    TemplateLost {
+        /// What its socket said.
+        errno: Errno,
+    },
     /// The command's process ended before it could start the program.
     #[error("the command's process was killed by something outside of Dayfly before its program started")]
     CommandLost,

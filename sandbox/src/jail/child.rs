@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::sync::atomic::AtomicI32;
 
 use dayfly_policies::REPORT_FD;
 use nix::errno::Errno;
@@ -16,8 +17,7 @@ use super::order::{self, Order};
 use super::plan::Plan;
 use super::report::{self, Failure, InStage};
 use crate::SetupStage;
-use crate::cgroup::Entry;
-use crate::sys::clone::{CloneRequest, Cloned, SharedNumber, clone3};
+use crate::sys::clone::{CloneRequest, Cloned, clone3};
 use crate::sys::landlock::{Abi, Ruleset};
 use crate::sys::{caps, fd, message, mount, pidfd, process, seccomp};
 
@@ -34,9 +34,11 @@ pub(crate) struct Brief<'a> {
     /// The descriptors needed, ascending; all others are closed first of all.
     pub keep: &'a [RawFd],
     /// Where the number of the command's process is noted.
-    pub born: &'a SharedNumber,
-    /// The command's cgroup, if it has one.
-    pub group: Option<Entry<'a>>,
+    pub born: &'a AtomicI32,
+    /// The folder of the command's cgroup, where it is one of version 2.
+    pub cgroup: Option<BorrowedFd<'a>>,
+    /// The files through which its process enters its cgroups of version 1.
+    pub tasks: &'a [BorrowedFd<'a>],
     /// The system call filter, as the kernel reads it.
     pub filter: &'a [libc::sock_filter],
     /// Landlock, where this kernel has it.
@@ -71,14 +73,10 @@ fn deliver(brief: &Brief<'_>) -> Result<(), Failure> {
     // While /proc is still the host's.
     raise_oom_score().stage(SetupStage::Session)?;
     brief.namespaces.iter().try_for_each(|file| pidfd::enter_namespace(*file)).stage(SetupStage::Join)?;
-    let cgroup = match brief.group {
-        Some(Entry::V2(folder)) => Some(folder),
-        Some(Entry::V1(_)) | None => None,
-    };
     // The new process is in the PID namespace, which entering it does not do for ourselves. We still have
     // the host's user id, which is what the cgroup's owner check looks at.
     let flags = u64::from(libc::CLONE_PARENT.unsigned_abs());
-    let request = CloneRequest { flags, cgroup, born: Some(brief.born) };
+    let request = CloneRequest { flags, cgroup: brief.cgroup, born: Some(brief.born) };
     // SAFETY: the child runs `command_process`, which keeps the rules of this file and does not return.
     match unsafe { clone3(&request) }.stage(SetupStage::Spawn)? {
         Cloned::Child => command_process(brief),
@@ -105,9 +103,7 @@ extern "C" fn command_process(brief: &Brief<'_>) -> ! {
 
 /// Everything that does not depend on the command.
 fn park(brief: &Brief<'_>) -> Result<Parked, Failure> {
-    if let Some(Entry::V1(groups)) = brief.group {
-        enter_groups(groups)?;
-    }
+    enter_groups(brief.tasks)?;
     let (report, mounts) = keep_only(brief).stage(SetupStage::Session)?;
     process::reset_signals().stage(SetupStage::Session)?;
     process::new_session().stage(SetupStage::Session)?;
@@ -142,7 +138,7 @@ fn await_root(report: BorrowedFd<'_>, mounts: OwnedFd) -> Result<(), Failure> {
 }
 
 /// Writing 0 moves the writer. It has one thread, so the kernel needs no lock that all forks wait for.
-fn enter_groups(groups: &[OwnedFd]) -> Result<(), Failure> {
+fn enter_groups(groups: &[BorrowedFd<'_>]) -> Result<(), Failure> {
     for (i, group) in groups.iter().enumerate() {
         nix::unistd::write(group, b"0").stage_at(SetupStage::EnterGroups, i)?;
     }
@@ -203,7 +199,7 @@ fn resize(order: &Order) -> Result<(), Failure> {
 
 fn receive_order(report: BorrowedFd<'_>) -> Result<Order, Failure> {
     let received = message::receive(report, &mut [0; 1]).stage(SetupStage::Receive)?;
-    let [Some(memfd), Some(stdin), Some(stdout), Some(stderr)] = received.fds else {
+    let [Some(memfd), Some(stdin), Some(stdout), Some(stderr), ..] = received.fds else {
         // The supervisor closed the socket: this jail was never used.
         process::exit_now(0)
     };

@@ -34,6 +34,14 @@ impl Identity {
         matches!(self, Self::Range { .. })
     }
 
+    /// The host's id behind id 0, where there is a range.
+    pub(crate) fn first(self) -> Option<u32> {
+        match self {
+            Self::Range { first, .. } => Some(first),
+            Self::Own { .. } => None,
+        }
+    }
+
     /// Writes the maps of a child's new user namespace. The child has not been waited for, so its number is
     /// still its own.
     pub(crate) fn write_maps(self, pid: libc::pid_t) -> io::Result<()> {

@@ -22,6 +22,7 @@ mod sink;
 mod spawn;
 mod streams;
 mod supervise;
+mod template;
 mod total;
 
 use std::collections::BTreeSet;

@@ -12,7 +12,7 @@ use crate::sys::mount::Attributes;
 use crate::{Access, SandboxError};
 
 /// How to build the root of one jail.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Plan {
     /// Host trees to clone, before the host disappears from view.
     pub sources: Vec<Source>,
@@ -27,7 +27,7 @@ pub(crate) struct Plan {
 }
 
 /// A host tree shown in the jail.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Source {
     /// Where it is on the host.
     pub path: CString,
@@ -38,7 +38,7 @@ pub(crate) struct Source {
 }
 
 /// One step of building the root.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Step {
     /// A folder; one that is there already is fine.
     Folder(Place),

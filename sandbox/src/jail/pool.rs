@@ -68,6 +68,7 @@ impl Pool {
     /// # Errors
     /// The first jail could not be made.
     pub fn new(jail: Jail, size: usize) -> Result<Self, SandboxError> {
+        let jail = Jail { shape: Arc::new(jail.shape.with_template()), slots: jail.slots };
         let first = Prepared::make(&jail)?;
         let state = State { ready: VecDeque::from([first]), ..State::default() };
         let shared =

@@ -7,13 +7,14 @@ use dayfly_jobs::Limit;
 use dayfly_policies::Policy;
 
 use super::plan::Plan;
+use super::template::Origin;
 use super::{measure, root};
 use crate::cgroup::{Driver, Wants};
 use crate::sys::landlock::Abi;
 use crate::{Counted, SandboxError, SandboxSpec};
 
 /// A specification made ready for this host.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Shape {
     pub plan: Plan,
     pub policy: Arc<Policy>,
@@ -27,6 +28,8 @@ pub(crate) struct Shape {
     /// How cgroups are made here; `None` where there are none to be had and every limit that needs them is
     /// waived.
     pub driver: Option<Arc<dyn Driver>>,
+    /// Who makes the processes.
+    pub origin: Arc<Origin>,
 }
 
 impl Shape {
@@ -34,6 +37,11 @@ impl Shape {
     /// unless they say otherwise, and who wants less is served as well.
     pub(crate) fn likely_wants(&self) -> Wants {
         Wants { cpu_quota: self.counted == Counted::Together, cpu_set: false }
+    }
+
+    /// The same with a template of its own.
+    pub(crate) fn with_template(&self) -> Self {
+        Self { origin: Arc::new(Origin::template()), ..self.clone() }
     }
 
     pub(crate) fn new(spec: &SandboxSpec, driver: Option<Arc<dyn Driver>>) -> Result<Self, SandboxError> {
@@ -58,6 +66,7 @@ impl Shape {
             counted: spec.counted,
             waived: spec.waive.clone(),
             driver,
+            origin: Arc::default(),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::AtomicI32;
 
 use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -11,6 +12,7 @@ use super::identity::{Identity, JOB_ID, owner_map};
 use super::plan::Source;
 use super::report::{self, Failure, Report};
 use super::shape::Shape;
+use super::template::Luggage;
 use super::{child, init};
 use crate::cgroup::{Entry, Group};
 use crate::sys::clone::{Child, CloneRequest, Cloned, SharedNumber, clone3};
@@ -72,7 +74,7 @@ fn system(action: &'static str) -> impl Fn(Errno) -> SandboxError {
 }
 
 /// A socket pair whose first end gives up after [`PATIENCE_SECS`].
-fn patient_pair() -> Result<(OwnedFd, OwnedFd), SandboxError> {
+pub(super) fn patient_pair() -> Result<(OwnedFd, OwnedFd), SandboxError> {
     let (ours, theirs) = message::pair().map_err(system("make a socket pair"))?;
     setsockopt(&ours, sockopt::ReceiveTimeout, &TimeVal::seconds(PATIENCE_SECS))
         .map_err(system("set a socket's time limit"))?;
@@ -81,7 +83,7 @@ fn patient_pair() -> Result<(OwnedFd, OwnedFd), SandboxError> {
 
 /// The same as files in `/proc`. The user namespace comes first: it gives the rights to join the others. That of
 /// mounts comes last: it is joined when init has built the root.
-const NAMESPACE_FILES: [&str; 6] = ["user", "pid", "net", "ipc", "uts", "mnt"];
+pub(super) const NAMESPACE_FILES: [&str; 6] = ["user", "pid", "net", "ipc", "uts", "mnt"];
 
 pub(crate) const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
     | libc::CLONE_NEWPID
@@ -95,24 +97,19 @@ pub(crate) fn start_init(shape: &Shape, identity: Identity) -> Result<Init, Sand
     let (control, theirs) = patient_pair()?;
     let mut trees = clone_trees(shape, identity)?;
     let keep = ascending(trees.iter().flatten().map(AsFd::as_fd).chain([theirs.as_fd()]));
-    let mut brief = init::Brief {
-        plan: &shape.plan,
-        control: theirs.as_fd(),
-        keep: &keep,
-        trees: &mut trees,
-        ranged: identity.is_range(),
+    let child = match shape.origin.make_init(shape, identity, theirs.as_fd(), &trees) {
+        Some(made) => made?,
+        None => {
+            let mut brief = init::Brief {
+                plan: &shape.plan,
+                control: theirs.as_fd(),
+                keep: &keep,
+                trees: &mut trees,
+                ranged: identity.is_range(),
+            };
+            clone_init(&mut brief, identity.first(), 0, None).map_err(SandboxError::namespaces)?
+        }
     };
-    let request = CloneRequest { flags: u64::from(NAMESPACES.unsigned_abs()), ..CloneRequest::default() };
-    // SAFETY: the child runs `init::run`, which keeps the rules of its module and does not return.
-    let mut make = || match unsafe { clone3(&request) }? {
-        Cloned::Child => init::run(&mut brief),
-        Cloned::Parent(child) => Ok(child),
-    };
-    let child = match identity {
-        Identity::Range { first, .. } => process::as_user(first, make),
-        Identity::Own { .. } => make(),
-    };
-    let child = child.map_err(SandboxError::namespaces)?;
     let mut init = Init { child, control, namespaces: Vec::new() };
     match introduce(&mut init, identity) {
         Ok(()) => Ok(init),
@@ -120,6 +117,39 @@ pub(crate) fn start_init(shape: &Shape, identity: Identity) -> Result<Init, Sand
             end(init);
             Err(error)
         }
+    }
+}
+
+/// Makes init, as the first user of its range where it has one.
+pub(super) fn clone_init(
+    brief: &mut init::Brief<'_>,
+    first: Option<u32>,
+    flags: libc::c_int,
+    born: Option<&AtomicI32>,
+) -> nix::Result<Child> {
+    let request = CloneRequest { flags: u64::from((NAMESPACES | flags).unsigned_abs()), born, cgroup: None };
+    // SAFETY: the child runs `init::run`, which keeps the rules of its module and does not return.
+    let mut make = || match unsafe { clone3(&request) }? {
+        Cloned::Child => init::run(brief),
+        Cloned::Parent(child) => Ok(child),
+    };
+    match first {
+        Some(first) => process::as_user(first, make),
+        None => make(),
+    }
+}
+
+/// Makes the courier.
+pub(super) fn clone_courier(
+    brief: &child::Brief<'_>,
+    flags: libc::c_int,
+    born: Option<&AtomicI32>,
+) -> nix::Result<Child> {
+    let request = CloneRequest { flags: u64::from(flags.unsigned_abs()), born, cgroup: None };
+    // SAFETY: the child runs `child::courier`, which keeps the rules of its module and does not return.
+    match unsafe { clone3(&request) }? {
+        Cloned::Child => child::courier(brief),
+        Cloned::Parent(child) => Ok(child),
     }
 }
 
@@ -208,33 +238,36 @@ pub(crate) fn start_courier(
     group: Option<&dyn Group>,
 ) -> Result<Courier, SandboxError> {
     let (report, theirs) = patient_pair()?;
-    let born = SharedNumber::new().map_err(system("map memory"))?;
-    let group = group.map(Group::entry);
-    let groups = match group {
-        Some(Entry::V2(folder)) => vec![folder],
-        Some(Entry::V1(files)) => files.iter().map(AsFd::as_fd).collect(),
-        None => Vec::new(),
+    let entry = group.map(Group::entry);
+    let (cgroup, tasks) = match entry {
+        Some(Entry::V2(folder)) => (Some(folder), Vec::new()),
+        Some(Entry::V1(files)) => (None, files.iter().map(AsFd::as_fd).collect()),
+        None => (None, Vec::new()),
     };
     let namespaces: Vec<_> = init.namespaces.iter().map(AsFd::as_fd).collect();
-    let keep = ascending(groups.into_iter().chain(namespaces.iter().copied()).chain([theirs.as_fd()]));
+    let ranged = identity.is_range();
+    let luggage = Luggage { report: theirs.as_fd(), namespaces: &namespaces, cgroup, tasks: &tasks };
+    if let Some(made) = shape.origin.make_courier(shape, ranged, &luggage) {
+        return made.map(|(child, born)| Courier { child, report, born });
+    }
     let Some((mounts, others)) = namespaces.split_last() else { return Err(SandboxError::InitLost) };
+    let keep = ascending(cgroup.iter().chain(&tasks).chain(&namespaces).chain([&theirs.as_fd()]).copied());
+    let born = SharedNumber::new().map_err(system("map memory"))?;
     let brief = child::Brief {
         plan: &shape.plan,
         namespaces: others,
         mounts: *mounts,
         report: theirs.as_fd(),
         keep: &keep,
-        born: &born,
-        group,
+        born: born.place().ok_or(SandboxError::CommandLost)?,
+        cgroup,
+        tasks: &tasks,
         filter: &shape.filter,
         landlock: shape.landlock,
-        ranged: identity.is_range(),
+        ranged,
     };
-    // SAFETY: the child runs `child::courier`, which keeps the rules of its module and does not return.
-    match unsafe { clone3(&CloneRequest::default()) }.map_err(system("start a process"))? {
-        Cloned::Child => child::courier(&brief),
-        Cloned::Parent(child) => Ok(Courier { child, report, born }),
-    }
+    let child = clone_courier(&brief, 0, None).map_err(system("start a process"))?;
+    Ok(Courier { child, report, born })
 }
 
 /// Tells the courier's process that the root is built.

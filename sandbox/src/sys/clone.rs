@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous, munmap};
@@ -18,7 +19,7 @@ pub(crate) struct CloneRequest<'a> {
     /// Start the child in this cgroup (v2).
     pub cgroup: Option<BorrowedFd<'a>>,
     /// Where the kernel notes the child's number, before the child runs.
-    pub born: Option<&'a SharedNumber>,
+    pub born: Option<&'a AtomicI32>,
 }
 
 /// Which side of the clone we are on.
@@ -59,7 +60,7 @@ pub(crate) unsafe fn clone3(request: &CloneRequest<'_>) -> nix::Result<Cloned> {
             | u64::from(libc::CLONE_PIDFD.unsigned_abs()),
         pidfd: (&raw mut pidfd).addr() as u64,
         child_tid: 0,
-        parent_tid: request.born.map_or(0, |born| born.0.as_ptr().addr() as u64),
+        parent_tid: request.born.map_or(0, |born| born.as_ptr().addr() as u64),
         exit_signal: 0,
         stack: 0,
         stack_size: 0,
@@ -80,39 +81,98 @@ pub(crate) unsafe fn clone3(request: &CloneRequest<'_>) -> nix::Result<Cloned> {
     Ok(Cloned::Parent(Child { pid, pidfd }))
 }
 
-/// A process number in memory that survives a clone as the same memory. What the kernel notes there is
-/// known to all who share it, however the process that cloned ends.
+/// Process numbers in memory that survives a clone as the same memory. What the kernel notes there is known to
+/// all who share it, however the process that cloned ends.
 #[derive(Debug)]
-pub(crate) struct SharedNumber(NonNull<AtomicI32>);
+pub(crate) struct SharedNumbers {
+    first: NonNull<AtomicI32>,
+    count: usize,
+    /// Those that nobody uses.
+    free: Mutex<Vec<usize>>,
+}
 
-// SAFETY: the memory is only reached through an atomic, and unmapped by the one owner's drop.
-unsafe impl Send for SharedNumber {}
+// SAFETY: the memory is only reached through atomics, and unmapped by the one owner's drop.
+unsafe impl Send for SharedNumbers {}
+// SAFETY: as above.
+unsafe impl Sync for SharedNumbers {}
 
-impl SharedNumber {
-    pub(crate) fn new() -> nix::Result<Self> {
+impl SharedNumbers {
+    pub(crate) fn new(count: NonZeroUsize) -> nix::Result<Arc<Self>> {
         let protection = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a fresh anonymous mapping overlaps nothing.
-        let page = unsafe { mmap_anonymous(None, LENGTH, protection, MapFlags::MAP_SHARED) }?;
-        Ok(Self(page.cast()))
+        let page = unsafe { mmap_anonymous(None, length(count)?, protection, MapFlags::MAP_SHARED) }?;
+        let count = count.get();
+        Ok(Arc::new(Self { first: page.cast(), count, free: Mutex::new((0..count).collect()) }))
+    }
+
+    /// One of them. Needs no lock, so a child process may ask.
+    pub(crate) fn at(&self, index: usize) -> Option<&AtomicI32> {
+        if index >= self.count {
+            return None;
+        }
+        // SAFETY: the index is inside the mapping, which lives as long as this value, is zeroed at first, and is
+        // aligned to a page.
+        Some(unsafe { self.first.add(index).as_ref() })
+    }
+
+    /// One that nobody else uses until it is dropped; `None` when all are taken.
+    pub(crate) fn take(self: &Arc<Self>) -> Option<SharedNumber> {
+        let index = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+        Some(SharedNumber { of: Arc::clone(self), index })
+    }
+}
+
+impl Drop for SharedNumbers {
+    fn drop(&mut self) {
+        let Some(length) = NonZeroUsize::new(self.count).and_then(|count| length(count).ok()) else { return };
+        // SAFETY: mapped by `new` with this length, and nothing refers to it any more.
+        let unmapped = unsafe { munmap(self.first.cast(), length.get()) };
+        debug_assert!(unmapped.is_ok());
+    }
+}
+
+fn length(count: NonZeroUsize) -> nix::Result<NonZeroUsize> {
+    NonZeroUsize::new(size_of::<AtomicI32>()).and_then(|one| one.checked_mul(count)).ok_or(Errno::ENOMEM)
+}
+
+/// One shared number.
+#[derive(Debug)]
+pub(crate) struct SharedNumber {
+    of: Arc<SharedNumbers>,
+    index: usize,
+}
+
+impl SharedNumber {
+    /// One in memory of its own.
+    pub(crate) fn new() -> nix::Result<Self> {
+        SharedNumbers::new(NonZeroUsize::MIN)?.take().ok_or(Errno::EAGAIN)
+    }
+
+    /// Which one it is.
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// Where the kernel is to note it.
+    pub(crate) fn place(&self) -> Option<&AtomicI32> {
+        self.of.at(self.index)
     }
 
     /// The number, if a process was made.
     pub(crate) fn get(&self) -> Option<libc::pid_t> {
-        // SAFETY: the mapping lives as long as this value, is zeroed at first, and aligned to a page.
-        let number = unsafe { self.0.as_ref() }.load(Ordering::Acquire);
+        let number = self.place()?.load(Ordering::Acquire);
         (number > 0).then_some(number)
     }
 }
 
 impl Drop for SharedNumber {
     fn drop(&mut self) {
-        // SAFETY: mapped by `new` with this length, and nothing refers to it any more.
-        let unmapped = unsafe { munmap(self.0.cast(), LENGTH.get()) };
-        debug_assert!(unmapped.is_ok());
+        if let Some(place) = self.place() {
+            place.store(0, Ordering::Release);
+        }
+        self.of.free.lock().unwrap_or_else(PoisonError::into_inner).push(self.index);
     }
 }
-
-const LENGTH: NonZeroUsize = NonZeroUsize::new(size_of::<AtomicI32>()).unwrap();
 
 /// Resets handled signals to their default in the child (Linux 5.5).
 const CLONE_CLEAR_SIGHAND: u64 = 0x1_0000_0000;

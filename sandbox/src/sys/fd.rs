@@ -41,8 +41,13 @@ fn close_range(first: u32, last: u32, flags: libc::c_uint) -> nix::Result<()> {
     unsafe { syscall!(libc::SYS_close_range, first, last, flags) }.map(drop)
 }
 
-/// Makes `fd` available at exactly `number`, replacing what was there.
+/// Makes `fd` available at exactly `number`, replacing what was there. It may be there already.
 pub(crate) fn place(fd: RawFd, number: RawFd, close_on_exec: bool) -> nix::Result<()> {
+    if fd == number {
+        let flags = if close_on_exec { libc::FD_CLOEXEC } else { 0 };
+        // SAFETY: F_SETFD takes an integer.
+        return Errno::result(unsafe { libc::fcntl(fd, libc::F_SETFD, flags) }).map(drop);
+    }
     let flags = if close_on_exec { libc::O_CLOEXEC } else { 0 };
     // SAFETY: dup3 takes no pointers.
     Errno::result(unsafe { libc::dup3(fd, number, flags) }).map(drop)

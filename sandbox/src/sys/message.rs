@@ -6,11 +6,17 @@ use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 
 /// Most descriptors in one message.
-pub(crate) const MAX_FDS: usize = 4;
+pub(crate) const MAX_FDS: usize = 48;
+
+/// Descriptors that came with a message, in order.
+pub(crate) type Fds = [Option<OwnedFd>; MAX_FDS];
 
 /// Room for one control message with `MAX_FDS` descriptors, aligned as the kernel wants it.
 #[repr(C, align(8))]
-struct Control([u8; 64]);
+struct Control([u8; CONTROL]);
+
+const CONTROL: usize = 256;
+const _: () = assert!(MAX_FDS * size_of::<RawFd>() + 2 * size_of::<libc::cmsghdr>() <= CONTROL);
 
 /// A received message: how many bytes, and the descriptors that came along, in order.
 #[derive(Debug)]
@@ -18,7 +24,7 @@ pub(crate) struct Received {
     /// Bytes written to the caller's buffer; zero when the other side is closed.
     pub len: usize,
     /// Descriptors, ours now.
-    pub fds: [Option<OwnedFd>; MAX_FDS],
+    pub fds: Fds,
 }
 
 /// A connected pair of sockets that keep message borders, both closed on exec.
@@ -32,7 +38,7 @@ pub(crate) fn send(socket: BorrowedFd<'_>, bytes: &[u8], fds: &[RawFd]) -> nix::
         return Err(Errno::EINVAL);
     }
     let mut iov = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
-    let mut control = Control([0; 64]);
+    let mut control = Control([0; CONTROL]);
     let mut header = empty_header(&mut iov);
     if !fds.is_empty() {
         attach_fds(&mut header, &mut control, fds)?;
@@ -81,7 +87,7 @@ fn attach_fds(header: &mut libc::msghdr, control: &mut Control, fds: &[RawFd]) -
 /// Receives one message. Descriptors come with close-on-exec set; more than [`MAX_FDS`] is an error.
 pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<Received> {
     let mut iov = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
-    let mut control = Control([0; 64]);
+    let mut control = Control([0; CONTROL]);
     let mut header = empty_header(&mut iov);
     header.msg_control = control.0.as_mut_ptr().cast();
     header.msg_controllen = control.0.len();
@@ -102,7 +108,7 @@ pub(crate) fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> nix::Result<
     Ok(Received { len: usize::try_from(len).map_err(|_| Errno::EOVERFLOW)?, fds })
 }
 
-fn take_fds(header: &libc::msghdr) -> [Option<OwnedFd>; MAX_FDS] {
+fn take_fds(header: &libc::msghdr) -> Fds {
     let mut fds = [const { None }; MAX_FDS];
     // SAFETY: the kernel filled msg_control and set msg_controllen to what it wrote.
     let first = unsafe { libc::CMSG_FIRSTHDR(header) };
@@ -157,6 +163,6 @@ mod tests {
         let (a, b) = pair().unwrap();
         send(a.as_fd(), &[0; 32], &[]).unwrap();
         assert_eq!(receive(b.as_fd(), &mut [0; 16]).unwrap_err(), Errno::EMSGSIZE);
-        assert_eq!(send(a.as_fd(), b"x", &[0; 5]).unwrap_err(), Errno::EINVAL);
+        assert_eq!(send(a.as_fd(), b"x", &[0; MAX_FDS + 1]).unwrap_err(), Errno::EINVAL);
     }
 }
