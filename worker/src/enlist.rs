@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::client::CallError;
 use crate::error::WorkerError;
+use crate::held::Which;
 use crate::retry::Backoff;
 use crate::run::Worker;
 use crate::stop::Why;
@@ -16,6 +17,8 @@ use crate::stop::Why;
 const RENEW_AGAIN: Duration = Duration::from_secs(1);
 /// How often while somebody watches a job: what it uses goes with the renewal.
 const WATCHED: Duration = Duration::from_secs(1);
+/// How soon after a renewal the next one may be that is ahead of its time.
+const AHEAD: Duration = Duration::from_secs(1);
 
 impl Worker {
     /// Introduces itself, for as long as the scheduler is away; `None` when it is to end before that.
@@ -54,14 +57,15 @@ impl Worker {
         }
     }
 
-    /// Renews all leases again and again; never ends.
+    /// Renews all leases again and again, and new ones once ahead of the others; never ends.
     pub(crate) async fn renew(&self, every: Duration) {
-        let mut next = Instant::now() + every;
+        let mut all = Instant::now() + every;
+        let mut soonest = Instant::now();
         loop {
             let changed = self.held.changed();
-            let Some(at) = self.held.next_renewal(next) else {
+            let Some(at) = self.held.next_renewal(all, soonest) else {
                 changed.await;
-                next = Instant::now() + every;
+                all = Instant::now() + every;
                 continue;
             };
             tokio::select! {
@@ -69,14 +73,18 @@ impl Worker {
                 () = changed => continue,
                 () = tokio::time::sleep_until(at.into()) => {}
             }
-            next = self.renew_once(every).await;
+            let which = if at < all { Which::First } else { Which::All };
+            let next = self.renew_once(every, which).await;
+            // A few that were renewed ahead do not put off the others.
+            all = if which == Which::All { next } else { all.min(next) };
+            soonest = Instant::now() + AHEAD;
         }
     }
 
-    /// Renews all leases, and tells when to do it again.
-    async fn renew_once(&self, every: Duration) -> Instant {
+    /// Renews leases, and tells when to do it again.
+    async fn renew_once(&self, every: Duration, which: Which) -> Instant {
         let since = Instant::now();
-        let request = self.held.renewal(since);
+        let request = self.held.renewal(since, which);
         let wait = match self.bench.client.renew(&request, every.max(RENEW_AGAIN)).await {
             Ok(renewed) => {
                 if renewed.drain {

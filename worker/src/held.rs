@@ -26,6 +26,14 @@ pub(crate) struct Held {
     changed: Notify,
 }
 
+/// Which leases are renewed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    All,
+    /// Those whose first word of what their job uses is due.
+    First,
+}
+
 #[derive(Debug)]
 struct One {
     deadline: Instant,
@@ -51,18 +59,20 @@ impl Held {
         }
     }
 
-    /// When to renew leases that are all to be renewed at `all`; `None` when there are none.
-    pub(crate) fn next_renewal(&self, all: Instant) -> Option<Instant> {
+    /// When to renew something, if all leases are to be renewed at `all`, and none before `soonest`; `None` when
+    /// there are none.
+    pub(crate) fn next_renewal(&self, all: Instant, soonest: Instant) -> Option<Instant> {
         let leases = self.lock();
         let first = leases.values().filter_map(|one| one.first).min();
-        (!leases.is_empty()).then(|| first.map_or(all, |first| first.min(all)))
+        (!leases.is_empty()).then(|| first.map_or(all, |first| first.max(soonest).min(all)))
     }
 
-    /// What to say to renew all of them now.
-    pub(crate) fn renewal(&self, now: Instant) -> RenewRequest {
+    /// What to say at `now` to renew all of them, or those alone that are due ahead of the others.
+    pub(crate) fn renewal(&self, now: Instant, which: Which) -> RenewRequest {
         let mut request = RenewRequest { leases: Vec::new(), samples: Vec::new() };
         let mut leases = self.lock();
-        for (&lease, one) in leases.iter_mut() {
+        let due = |one: &One| which == Which::All || one.first.is_some_and(|first| first <= now);
+        for (&lease, one) in leases.iter_mut().filter(|(_, one)| due(one)) {
             one.first = None;
             request.leases.push(lease);
             let told = one.journal.as_ref().and_then(|journal| journal.sample(now));

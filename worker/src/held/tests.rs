@@ -63,15 +63,20 @@ fn a_reason_gives_way_to_a_stronger_one_only() {
 }
 
 #[test]
-fn a_lease_is_renewed_early_once() {
+fn a_lease_is_renewed_early_once_and_alone() {
     let (held, start) = (Held::default(), Instant::now());
-    let all = start + Duration::from_secs(5);
-    assert_eq!(held.next_renewal(all), None);
+    let (all, later) = (start + Duration::from_secs(5), start + FIRST / 2);
+    assert_eq!(held.next_renewal(all, start), None);
     held.add(lease(1), start, LASTS, Stop::new().unwrap());
-    assert_eq!(held.next_renewal(all), Some(start + FIRST));
+    held.add(lease(2), later, LASTS, Stop::new().unwrap());
+    assert_eq!(held.next_renewal(all, start), Some(start + FIRST));
     let soon = start + Duration::from_millis(50);
-    assert_eq!(held.next_renewal(soon), Some(soon));
-    let request = held.renewal(start + FIRST);
+    assert_eq!(held.next_renewal(soon, start), Some(soon));
+    let request = held.renewal(start + FIRST, Which::First);
     assert_eq!((request.leases, request.samples), (vec![lease(1)], Vec::new()), "nothing runs yet");
-    assert_eq!(held.next_renewal(all), Some(all));
+    let soonest = start + FIRST * 2;
+    assert_eq!(held.next_renewal(all, soonest), Some(soonest), "not at once again");
+    assert_eq!(held.renewal(soonest, Which::First).leases, [lease(2)]);
+    assert_eq!(held.next_renewal(all, soonest), Some(all));
+    assert_eq!(held.renewal(all, Which::All).leases, [lease(1), lease(2)]);
 }
