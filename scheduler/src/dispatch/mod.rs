@@ -5,13 +5,14 @@
 //! tenant and queue run less than they may, the tenant goes first that used the smallest part of its weight, lately
 //! more than long ago; within a tenant the smallest rank, which is the time of submission less a minute for each
 //! step of priority. A rank never changes, so whatever waits becomes the smallest one day. A tenant that was idle does
-//! not catch up: it begins where the others are (see `share`), with the next job that a worker has room for.
+//! not catch up: it begins where the others are (see `start`), with the next job that a worker has room for.
 //!
 //! Small jobs may overtake a large one that does not fit at the moment, but not for ever: once it has waited for
 //! [`PATIENCE_MS`] and it is its turn, one worker takes nothing else until it fits.
 
 mod needs;
 mod share;
+mod start;
 mod usage;
 mod waiting;
 
@@ -22,6 +23,7 @@ use dayfly_jobs::{QueueName, TenantName, Timestamp, WorkerName};
 pub use needs::{Needs, Offer};
 pub use share::Account;
 use share::Share;
+pub use start::Turned;
 pub use usage::Usage;
 
 /// How long a job is overtaken by smaller ones that fit where it does not.
@@ -29,9 +31,6 @@ pub const PATIENCE_MS: u64 = 30_000;
 
 /// How long a worker that keeps room free is believed to do so. It asks again sooner.
 pub const HOLD_MS: u64 = 60_000;
-
-/// The part of a weight that the furthest turn is noted in steps of: ten seconds of a processor for a weight of 100.
-const REACH: f64 = 100_000.0;
 
 /// The place of a job within its tenant: smaller goes first.
 pub fn rank(submitted: Timestamp, priority: i8) -> i64 {
@@ -57,6 +56,20 @@ pub struct Lane {
     pub leased_sum_ms: u64,
     /// Who keeps room free for its head, and until when.
     pub held: Option<(WorkerName, Timestamp)>,
+    /// Whether it began to wait and had no turn since.
+    pub newcomer: bool,
+    /// The part of its weight that its tenant counts as having used in its queue beyond what it did, because it began
+    /// there where the others were.
+    pub handicap: Usage,
+}
+
+/// A queue, as far as dispatch needs to know it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Line {
+    /// How many of its jobs may run.
+    pub max_running: u64,
+    /// The largest part of its weight that a tenant stood at when it got a turn here, in steps, and when.
+    pub furthest: Usage,
 }
 
 /// The first job of a lane.
@@ -85,8 +98,12 @@ pub struct Board {
     now: Timestamp,
     lanes: Vec<Lane>,
     tenants: BTreeMap<TenantName, Share>,
-    queues: BTreeMap<QueueName, Running>,
-    /// The largest part of its weight that a tenant had used when it got a turn, in steps of [`REACH`], and when.
+    queues: BTreeMap<QueueName, Served>,
+}
+
+#[derive(Debug)]
+struct Served {
+    running: Running,
     furthest: Usage,
 }
 
@@ -103,19 +120,20 @@ impl Running {
 }
 
 impl Board {
-    /// The board at `now`: all lanes in which something waits or runs, their tenants, and how much may run in each
-    /// queue. A lane whose tenant or queue is not there gets nothing. `furthest` is that of the last board.
+    /// The board at `now`: all lanes in which something waits or runs, their tenants, and the queues. A lane whose
+    /// tenant or queue is not there gets nothing.
     pub fn new(
         now: Timestamp,
         lanes: Vec<Lane>,
         tenants: BTreeMap<TenantName, Account>,
-        queues: BTreeMap<QueueName, u64>,
-        furthest: Usage,
+        queues: BTreeMap<QueueName, Line>,
     ) -> Self {
         let tenants = tenants.into_iter().map(|(name, account)| (name, Share::new(account, now)));
-        let queues = queues.into_iter().map(|(name, most)| (name, Running { now: 0, most }));
+        let served =
+            |Line { max_running: most, furthest }| Served { running: Running { now: 0, most }, furthest };
+        let queues = queues.into_iter().map(|(name, line)| (name, served(line)));
         let (tenants, queues) = (tenants.collect(), queues.collect());
-        let mut board = Self { now, lanes: Vec::new(), tenants, queues, furthest };
+        let mut board = Self { now, lanes: Vec::new(), tenants, queues };
         for lane in &lanes {
             board.count(lane, lane.running, lane.leased_sum_ms);
         }
@@ -144,65 +162,26 @@ impl Board {
         Choice::Nothing
     }
 
-    /// Notes that the head of a lane was leased by a worker, and what comes after it. Tells the tenant's account when
-    /// it has changed, which is to be kept.
-    pub fn leased(&mut self, place: usize, next: Option<Head>, offer: &Offer) -> Option<Account> {
-        let floor = self.floor(offer);
-        let lane = self.lanes.get_mut(place)?;
-        lane.head = next;
-        lane.running += 1;
-        lane.leased_sum_ms = lane.leased_sum_ms.saturating_add(self.now.0);
-        let lane = lane.clone();
-        let share = self.tenants.get_mut(&lane.tenant)?;
-        let before = share.account();
-        share.place(floor);
-        let used = share.used();
-        self.reach(used);
-        self.count(&lane, 1, self.now.0);
-        let share = self.tenants.get_mut(&lane.tenant)?;
-        share.step_back_if_full();
-        Some(share.account()).filter(|account| *account != before)
-    }
-
-    /// The largest part of its weight that a tenant had used when it got a turn: to be kept for the next board.
-    pub fn furthest(&self) -> Usage {
-        self.furthest
-    }
-
-    /// In steps, so that not every turn has to be written down.
-    fn reach(&mut self, used: f64) {
-        if used >= self.furthest.decayed(self.now) + REACH {
-            self.furthest = Usage { amount: used, at: self.now.max(self.furthest.at) };
-        }
-    }
-
     fn count(&mut self, lane: &Lane, running: u64, leased_sum_ms: u64) {
         if let Some(share) = self.tenants.get_mut(&lane.tenant) {
             share.run(lane.needs.cpus_milli, running, leased_sum_ms);
         }
         if let Some(queue) = self.queues.get_mut(&lane.queue) {
-            queue.now += running;
+            queue.running.now += running;
         }
     }
 
-    /// What newcomers are taken to have used at least: what those did that they wait with for this worker.
-    fn floor(&self, offer: &Offer) -> f64 {
-        let here = self.lanes.iter().filter(|lane| offer.could_run(&lane.needs, &lane.queue));
-        let shares = here.filter_map(|lane| self.tenants.get(&lane.tenant));
-        let others = shares.filter(|share| !share.is_newcomer()).map(Share::used);
-        others.fold(self.furthest.decayed(self.now), f64::min)
-    }
-
     fn turns(&self, offer: &Offer) -> Vec<(usize, Turn)> {
-        let (lanes, floor) = (self.lanes.iter().enumerate(), self.floor(offer));
-        lanes.filter_map(|(place, lane)| Some((place, self.turn(lane, lane.head?, offer, floor)?))).collect()
+        let (lanes, least) = (self.lanes.iter().enumerate(), self.least(offer));
+        lanes.filter_map(|(place, lane)| Some((place, self.turn(lane, lane.head?, offer, least)?))).collect()
     }
 
     /// The turn of a job in a lane, if it may have one at this worker.
-    fn turn(&self, lane: &Lane, head: Head, offer: &Offer, floor: f64) -> Option<Turn> {
+    fn turn(&self, lane: &Lane, head: Head, offer: &Offer, least: Option<f64>) -> Option<Turn> {
         let (tenant, queue) = (self.tenants.get(&lane.tenant)?, self.queues.get(&lane.queue)?);
-        let may = !tenant.running().full() && !queue.full() && offer.could_run(&lane.needs, &lane.queue);
-        let (part, waited) = (tenant.part(floor), !tenant.is_newcomer());
+        let may =
+            !tenant.running().full() && !queue.running.full() && offer.could_run(&lane.needs, &lane.queue);
+        let (part, waited) = (self.place(lane, least)? + tenant.expected(), !lane.newcomer);
         may.then_some(Turn { part, waited, head, lane: lane.id })
     }
 
@@ -216,7 +195,7 @@ impl Board {
 #[derive(Debug, Clone, Copy)]
 struct Turn {
     part: f64,
-    /// Whether its tenant had a turn since it began to wait: of two with the same part the newcomer goes first, or the
+    /// Whether its lane had a turn since it began to wait: of two with the same part the newcomer goes first, or the
     /// one who used least would always keep it waiting.
     waited: bool,
     head: Head,

@@ -1,8 +1,4 @@
-//! What a tenant used of its share, and where it stands when it begins to want more.
-//!
-//! The order is that of start-time fair queueing: a tenant that has nothing waiting gathers no claim to anything. When
-//! it begins to wait it is a *newcomer*, and its use counts as if it were at least that of the one who used least
-//! among those it waits with; where nobody else has a turn, at least that at which the furthest turn was given.
+//! What a tenant used of its share, in all queues together.
 
 use dayfly_jobs::Timestamp;
 
@@ -16,10 +12,8 @@ pub struct Account {
     pub weight: u32,
     /// How many of its jobs may run.
     pub max_running: u64,
-    /// What its ended attempts used, and what it was raised by.
+    /// What its ended attempts used.
     pub usage: Usage,
-    /// Whether it began to wait and had no turn since.
-    pub newcomer: bool,
 }
 
 /// A tenant on the board.
@@ -50,14 +44,6 @@ impl Share {
         super::Running { now: self.running, most: self.account.max_running }
     }
 
-    pub(super) fn is_newcomer(&self) -> bool {
-        self.account.newcomer
-    }
-
-    pub(super) fn account(&self) -> Account {
-        self.account
-    }
-
     fn of_weight(&self, amount: f64) -> f64 {
         amount / f64::from(self.account.weight.max(1))
     }
@@ -67,29 +53,8 @@ impl Share {
         self.of_weight(self.account.usage.decayed(self.now) + self.running_used)
     }
 
-    /// The same where a newcomer is taken to have used at least `floor`.
-    pub(super) fn raised(&self, floor: f64) -> f64 {
-        if self.account.newcomer { self.used().max(floor) } else { self.used() }
-    }
-
-    /// What decides whose turn it is: what was used and what the jobs that run will still use.
-    pub(super) fn part(&self, floor: f64) -> f64 {
-        self.raised(floor) + self.of_weight(self.expected)
-    }
-
-    /// It gets its turn, and is no newcomer any more.
-    pub(super) fn place(&mut self, floor: f64) {
-        let missing = self.raised(floor) - self.used();
-        if missing > 0.0 {
-            let amount =
-                self.account.usage.decayed(self.now) + missing * f64::from(self.account.weight.max(1));
-            self.account.usage = Usage { amount, at: self.now.max(self.account.usage.at) };
-        }
-        self.account.newcomer = false;
-    }
-
-    /// A tenant that may not run more waits for itself and not for the others: later it is a newcomer again.
-    pub(super) fn step_back_if_full(&mut self) {
-        self.account.newcomer |= self.running().full();
+    /// The part that the jobs that run will still use.
+    pub(super) fn expected(&self) -> f64 {
+        self.of_weight(self.expected)
     }
 }

@@ -26,6 +26,8 @@ fn lane(id: i64, tenant: &str, rank: i64) -> Lane {
         running: 0,
         leased_sum_ms: 0,
         held: None,
+        newcomer: false,
+        handicap: Usage::default(),
     }
 }
 
@@ -45,11 +47,16 @@ fn offer(worker: &str, free: Capacity) -> Offer {
 }
 
 fn account(weight: u32, used: f64) -> Account {
-    Account { weight, max_running: 100, usage: Usage { amount: used, at: NOW }, newcomer: false }
+    Account { weight, max_running: 100, usage: Usage { amount: used, at: NOW } }
 }
 
-fn newcomer(weight: u32, used: f64) -> Account {
-    Account { newcomer: true, ..account(weight, used) }
+fn newcomer(lane: Lane) -> Lane {
+    Lane { newcomer: true, ..lane }
+}
+
+/// The queue, with the part that was used at the furthest turn.
+fn line(furthest: f64) -> Line {
+    Line { max_running: 100, furthest: Usage { amount: furthest, at: NOW } }
 }
 
 fn board(lanes: Vec<Lane>, accounts: &[(&str, Account)]) -> Board {
@@ -59,8 +66,7 @@ fn board(lanes: Vec<Lane>, accounts: &[(&str, Account)]) -> Board {
 /// With the part that was used at the furthest turn.
 fn board_after(furthest: f64, lanes: Vec<Lane>, accounts: &[(&str, Account)]) -> Board {
     let tenants = accounts.iter().map(|(name, account)| (name.parse().unwrap(), *account)).collect();
-    let furthest = Usage { amount: furthest, at: NOW };
-    Board::new(NOW, lanes, tenants, BTreeMap::from([("default".parse().unwrap(), 100)]), furthest)
+    Board::new(NOW, lanes, tenants, BTreeMap::from([("default".parse().unwrap(), line(furthest))]))
 }
 
 fn free() -> Offer {
@@ -114,38 +120,75 @@ fn turns(board: &mut Board, count: i64) -> Vec<usize> {
 
 #[test]
 fn a_newcomer_begins_where_the_others_are_and_with_the_next_turn() {
-    let lanes = || vec![lane(1, "a", 1), lane(2, "b", 2), lane(3, "c", 3)];
+    let lanes = |c: Lane| vec![lane(1, "a", 1), lane(2, "b", 2), c];
     let others = [("a", account(100, 8e9)), ("b", account(100, 8e9))];
     let all = |c: Account| [others.as_slice(), &[("c", c)]].concat();
-    let mut fresh = board_after(8e7, lanes(), &all(newcomer(100, 0.0)));
-    assert_eq!(turns(&mut fresh, 7), [2, 0, 1, 2, 0, 1, 2], "one turn at once, then one of three");
-    let mut known = board_after(8e7, lanes(), &all(account(100, 0.0)));
+    let fresh = || lanes(newcomer(lane(3, "c", 3)));
+    let mut known = board_after(8e7, lanes(lane(3, "c", 3)), &all(account(100, 0.0)));
     assert_eq!(turns(&mut known, 4), [2; 4], "who waited all the time is owed what others got");
-    let mut heavy = board_after(8e7, lanes(), &all(newcomer(100, 9e9)));
+    let mut heavy = board_after(8e7, fresh(), &all(account(100, 9e9)));
     assert_eq!(turns(&mut heavy, 4), [0, 1, 0, 1], "who used much does not begin anew by a pause");
+    let mut fresh = board_after(8e7, fresh(), &all(account(100, 0.0)));
+    assert_eq!(turns(&mut fresh, 7), [2, 0, 1, 2, 0, 1, 2], "one turn at once, then one of three");
 }
 
 #[test]
 fn a_newcomer_alone_begins_where_the_last_one_left_off() {
-    let mut alone = board_after(8e7, vec![lane(1, "a", 1)], &[("a", newcomer(200, 5.0))]);
-    let account = alone.leased(0, None, &free()).expect("an account that changed");
-    assert!((account.usage.amount - 8e7 * 200.0).abs() < 1.0 && !account.newcomer, "{account:?}");
-    assert!((alone.furthest().amount - 8e7).abs() < 1.0);
+    let mut alone = board_after(8e7, vec![newcomer(lane(1, "a", 1))], &[("a", account(200, 400.0))]);
+    let turned = alone.leased(0, None, &free()).expect("a turn");
+    assert!((turned.handicap.expect("a handicap").amount - (8e7 - 2.0)).abs() < 1.0, "{turned:?}");
+    assert!(turned.furthest.is_none() && !alone.lanes()[0].newcomer, "{turned:?}");
+}
+
+#[test]
+fn where_one_begins_in_a_busy_queue_counts_in_no_other() {
+    let quiet = |lane: Lane| Lane { queue: "quiet".parse().unwrap(), ..lane };
+    let lanes = vec![
+        lane(1, "a", 1),
+        newcomer(lane(2, "b", 2)),
+        quiet(lane(3, "c", 3)),
+        quiet(newcomer(lane(4, "b", 4))),
+    ];
+    let accounts =
+        [("a", 8e9), ("b", 0.0), ("c", 5e6)].map(|(name, used)| (name.parse().unwrap(), account(100, used)));
+    let queues =
+        [("default", line(8e7)), ("quiet", line(5e4))].map(|(name, line)| (name.parse().unwrap(), line));
+    let mut board = Board::new(NOW, lanes, BTreeMap::from(accounts), BTreeMap::from(queues));
+    let serves = |queue: &str| Offer { queues: BTreeSet::from([queue.parse().unwrap()]), ..free() };
+    assert_eq!(board.choose(&serves("default")), Choice::Take(1));
+    let turned = board.leased(1, None, &serves("default")).expect("a turn");
+    assert!(turned.handicap.is_some_and(|handicap| handicap.amount > 7e7), "{turned:?}");
+    // What runs counts everywhere, so the one that waits there has some turns first.
+    let first = (0..5).find(|_| {
+        let Choice::Take(place) = board.choose(&serves("quiet")) else { panic!("nothing chosen") };
+        board.leased(place, Some(Head { rank: 9, waits: NOW }), &serves("quiet"));
+        place == 3
+    });
+    assert!(first.is_some(), "b waits for what it never used");
+}
+
+#[test]
+fn a_job_that_no_worker_can_run_does_not_keep_its_tenant_from_beginning_anew() {
+    let label = BTreeSet::from(["none-has-it".parse().unwrap()]);
+    let parked = Lane { needs: Needs { labels: label, ..needs(1000) }, ..lane(3, "b", 0) };
+    let lanes = vec![lane(1, "a", 1), newcomer(lane(2, "b", 2)), parked];
+    let mut board = board_after(8e7, lanes, &[("a", account(100, 8e9)), ("b", account(100, 0.0))]);
+    assert_eq!(turns(&mut board, 4), [1, 0, 1, 0]);
 }
 
 #[test]
 fn who_waits_elsewhere_or_at_its_cap_is_no_measure_for_newcomers() {
     let label = BTreeSet::from(["gpu".parse().unwrap()]);
     let elsewhere = Lane { needs: Needs { labels: label, ..needs(1000) }, ..lane(3, "c", 0) };
-    let lanes = vec![lane(1, "a", 1), lane(2, "b", 2), elsewhere];
-    let accounts = [("a", account(100, 8e9)), ("b", newcomer(100, 0.0)), ("c", account(100, 0.0))];
+    let lanes = vec![lane(1, "a", 1), newcomer(lane(2, "b", 2)), elsewhere];
+    let accounts = [("a", account(100, 8e9)), ("b", account(100, 0.0)), ("c", account(100, 0.0))];
     let mut board = board_after(8e7, lanes, &accounts);
     assert_eq!(turns(&mut board, 4), [1, 0, 1, 0]);
 
     let capped = Account { max_running: 1, ..account(100, 0.0) };
     let mut board = board_after(8e7, vec![lane(1, "a", 1)], &[("a", capped)]);
-    let account = board.leased(0, None, &free()).expect("an account that changed");
-    assert!(account.newcomer, "at its cap it waits for itself alone");
+    let turned = board.leased(0, None, &free()).expect("a turn");
+    assert!(turned.steps_back && board.lanes()[0].newcomer, "at its cap it waits for itself alone");
 }
 
 #[test]
@@ -208,8 +251,8 @@ fn half_of_what_was_used_is_forgotten_in_ten_minutes() {
 
 #[test]
 fn who_is_before_a_job_is_told_as_turns_are_given() {
-    let lanes = vec![lane(1, "a", 1), lane(2, "b", 2), lane(3, "c", 3)];
-    let accounts = [("a", account(100, 8e9)), ("b", newcomer(100, 0.0)), ("c", newcomer(100, 9e9))];
+    let lanes = vec![lane(1, "a", 1), newcomer(lane(2, "b", 2)), newcomer(lane(3, "c", 3))];
+    let accounts = [("a", account(100, 8e9)), ("b", account(100, 0.0)), ("c", account(100, 9e9))];
     let mut board = board_after(8e7, lanes, &accounts);
     let ahead = |lane| match board.why(lane, lane, 0, &[free()]) {
         Some(Waiting::Turn { ahead }) => ahead,

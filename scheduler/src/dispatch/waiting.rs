@@ -24,7 +24,8 @@ impl Board {
     fn cap(&self, lane: &Lane) -> Option<Waiting> {
         let tenant =
             self.tenants.get(&lane.tenant).map(|share| (share.running(), format!("tenant {}", lane.tenant)));
-        let queue = self.queues.get(&lane.queue).map(|running| (*running, format!("queue {}", lane.queue)));
+        let queue =
+            self.queues.get(&lane.queue).map(|served| (served.running, format!("queue {}", lane.queue)));
         let (running, of) = [tenant, queue].into_iter().flatten().find(|(running, _)| running.full())?;
         Some(Waiting::Cap { of, most: u32::try_from(running.most).unwrap_or(u32::MAX) })
     }
@@ -33,11 +34,11 @@ impl Board {
     fn before(&self, lane: &Lane, rank: i64, workers: &[&Offer]) -> u64 {
         let mut first = BTreeSet::new();
         for offer in workers {
-            let floor = self.floor(offer);
-            let own = self.turn(lane, Head { rank, waits: self.now }, offer, floor);
+            let least = self.least(offer);
+            let own = self.turn(lane, Head { rank, waits: self.now }, offer, least);
             let others = self.lanes.iter().filter(|other| other.id != lane.id);
             first.extend(others.filter_map(|other| {
-                let turn = self.turn(other, other.head?, offer, floor)?;
+                let turn = self.turn(other, other.head?, offer, least)?;
                 own.as_ref().is_some_and(|own| turn.order(own).is_lt()).then_some(other.id)
             }));
         }

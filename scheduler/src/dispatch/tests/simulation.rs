@@ -48,7 +48,7 @@ struct World {
     lanes: Vec<Lane>,
     waiting: Vec<BTreeSet<(i64, usize)>>,
     accounts: Vec<Account>,
-    furthest: Usage,
+    furthest: BTreeMap<QueueName, Usage>,
     workers: Vec<Offer>,
     events: BTreeSet<(Timestamp, Event)>,
     used: Vec<u64>,
@@ -85,7 +85,7 @@ impl World {
                 .map(|n| Account { max_running, usage: Usage::default(), ..account(weight(n), 0.0) })
                 .collect(),
             workers: (0..WORKERS).map(worker).collect(),
-            furthest: Usage::default(),
+            furthest: BTreeMap::new(),
             used: vec![0; tenants],
             events,
             jobs,
@@ -101,9 +101,7 @@ impl World {
             match event {
                 Event::Arrives(job) => {
                     let lane = self.jobs[job].lane;
-                    if self.waits(lane / SIZES.len()) == 0 {
-                        self.accounts[lane / SIZES.len()].newcomer = true;
-                    }
+                    self.lanes[lane].newcomer |= self.waiting[lane].is_empty();
                     self.waiting[lane].insert((self.jobs[job].rank, job));
                 }
                 Event::Ends { job, worker } => self.end(job, worker),
@@ -112,11 +110,6 @@ impl World {
                 self.dispatch();
             }
         }
-    }
-
-    /// How many jobs of a tenant wait.
-    fn waits(&self, tenant: usize) -> usize {
-        self.waiting.chunks(SIZES.len()).nth(tenant).unwrap().iter().map(BTreeSet::len).sum()
     }
 
     fn end(&mut self, job: usize, worker: usize) {
@@ -146,8 +139,13 @@ impl World {
         let lanes: Vec<Lane> = self.lanes.iter().filter(active).cloned().collect();
         let account = |lane: &Lane| self.accounts[usize::try_from(lane.id).unwrap() / SIZES.len()];
         let tenants = lanes.iter().map(|lane| (lane.tenant.clone(), account(lane))).collect();
-        let queues = BTreeMap::from([("default".parse().unwrap(), QUEUE_CAP)]);
-        Board::new(self.now, lanes, tenants, queues, self.furthest)
+        let line = |name: &str| {
+            let queue = name.parse().unwrap();
+            let furthest = self.furthest.get(&queue).copied().unwrap_or_default();
+            (queue, Line { max_running: QUEUE_CAP, furthest })
+        };
+        let queues = ["default", "quiet"].map(line);
+        Board::new(self.now, lanes, tenants, BTreeMap::from(queues))
     }
 
     fn dispatch(&mut self) {
@@ -157,22 +155,34 @@ impl World {
             while let Choice::Take(place) = board.choose(&self.workers[worker]) {
                 let lane = at(&board, place);
                 self.start(lane, worker);
-                if let Some(account) = board.leased(place, self.head(lane), &self.workers[worker]) {
-                    self.accounts[lane / SIZES.len()] = account;
-                }
+                let turned = board.leased(place, self.head(lane), &self.workers[worker]).unwrap();
+                self.keep(lane, turned);
             }
             if let Choice::Hold(place) = board.choose(&self.workers[worker]) {
                 let who = self.workers[worker].worker.clone();
                 self.lanes[at(&board, place)].held = Some((who, self.now.plus_millis(HOLD_MS)));
             }
         }
-        self.furthest = board.furthest();
         self.check();
+    }
+
+    /// As the store does.
+    fn keep(&mut self, lane: usize, turned: Turned) {
+        let queue = self.lanes[lane].queue.clone();
+        let first = lane - lane % SIZES.len();
+        for own in &mut self.lanes[first..first + SIZES.len()] {
+            own.newcomer |= turned.steps_back;
+            own.handicap = turned.handicap.filter(|_| own.queue == queue).unwrap_or(own.handicap);
+        }
+        if let Some(furthest) = turned.furthest {
+            self.furthest.insert(queue, furthest);
+        }
     }
 
     fn start(&mut self, lane: usize, worker: usize) {
         let (_, job) = self.waiting[lane].pop_first().unwrap();
         self.jobs[job].started = Some(self.now);
+        self.lanes[lane].newcomer = false;
         self.lanes[lane].running += 1;
         self.lanes[lane].leased_sum_ms += self.now.0;
         self.workers[worker].take(&self.lanes[lane].needs);

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::job::{Job, job_columns};
 use super::rows::{Columns, moment};
 use super::writer::Change;
-use super::{lanes, workers};
+use super::{lanes, starts, workers};
 use crate::dispatch::{Board, Choice, HOLD_MS, Offer};
 use crate::store::{self, Claimed, StoreError};
 
@@ -28,7 +28,7 @@ impl Change for Claim {
         }
         let mut offer = offer(&self.claim, worker.capacity);
         let mut board = lanes::board(db, self.now).await?;
-        let (mut claimed, furthest) = (Vec::new(), board.furthest());
+        let mut claimed = Vec::new();
         for _ in 0..self.claim.max {
             match board.choose(&offer) {
                 Choice::Take(place) => claimed.push(self.take(db, &mut board, place, &mut offer).await?),
@@ -38,9 +38,6 @@ impl Change for Claim {
                 }
                 Choice::Nothing => break,
             }
-        }
-        if board.furthest() != furthest {
-            lanes::keep_furthest(db, board.furthest()).await?;
         }
         Ok(claimed)
     }
@@ -59,13 +56,12 @@ impl Claim {
         place: usize,
         offer: &mut Offer,
     ) -> Result<Claimed, StoreError> {
-        let lane = &board.lanes()[place];
+        let lane = board.lanes()[place].clone();
         offer.take(&lane.needs);
-        let lane = lane.id;
-        let mut job = head(db, lane).await?;
+        let mut job = head(db, lane.id).await?;
         self.lease(db, &mut job).await?;
-        if let Some(account) = board.leased(place, lanes::next(db, lane).await?, offer) {
-            lanes::keep(db, &job.tenant, account).await?;
+        if let Some(turned) = board.leased(place, lanes::next(db, lane.id).await?, offer) {
+            starts::keep(db, &lane, turned).await?;
         }
         let lease = LeaseId { job: job.id, attempt: job.standing.attempt };
         let spec = spec(db, &job).await?;

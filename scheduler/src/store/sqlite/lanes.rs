@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::job::{Job, is_held};
 use super::rows::{Columns, json, moment};
-use crate::dispatch::{Account, Board, Head, Lane, Needs, Usage};
+use crate::dispatch::{Account, Board, Head, Lane, Line, Needs, Usage};
 use crate::store::StoreError;
 
 /// How many lanes of one tenant may have jobs at once. Every claim looks at all lanes.
@@ -22,7 +22,7 @@ pub(super) async fn join(
 ) -> Result<i64, StoreError> {
     let needs = json(needs)?;
     let used = sqlx::query_scalar(
-        "UPDATE lanes SET queued = queued + 1 WHERE tenant = ? AND queue = ? AND needs = ? \
+        "UPDATE lanes SET queued = queued + 1, newcomer = newcomer OR queued = 0 WHERE tenant = ? AND queue = ? AND needs = ? \
          AND (queued > 0 OR running > 0) RETURNING id",
     )
     .bind(tenant.as_str())
@@ -36,7 +36,7 @@ pub(super) async fn join(
     refuse_too_many(db, tenant).await?;
     let added = sqlx::query_scalar(
         "INSERT INTO lanes (tenant, queue, needs, queued) VALUES (?, ?, ?, 1) \
-         ON CONFLICT DO UPDATE SET queued = queued + 1 RETURNING id",
+         ON CONFLICT DO UPDATE SET queued = queued + 1, newcomer = 1 RETURNING id",
     );
     Ok(added.bind(tenant.as_str()).bind(queue.as_str()).bind(needs).fetch_one(db).await?)
 }
@@ -53,7 +53,8 @@ async fn refuse_too_many(db: &mut SqliteConnection, tenant: &TenantName) -> Resu
     Ok(())
 }
 
-/// Counts a job that was in state `before` and is in another now.
+/// Counts a job that was in state `before` and is in another now. A lane begins to wait with its first job, and has
+/// its turn when one is leased.
 pub(super) async fn moved(
     db: &mut SqliteConnection,
     job: &Job,
@@ -68,8 +69,8 @@ pub(super) async fn moved(
         (true, true) | (false, false) => 0,
     };
     sqlx::query(
-        "UPDATE lanes SET queued = queued + ?2, running = running + ?3, leased_sum_ms = leased_sum_ms + ?4 \
-         WHERE id = ?1",
+        "UPDATE lanes SET queued = queued + ?2, running = running + ?3, leased_sum_ms = leased_sum_ms + ?4, \
+         newcomer = (newcomer OR queued = 0 AND ?2 > 0) AND NOT (?2 < 0 AND ?3 > 0) WHERE id = ?1",
     )
     .bind(job.lane)
     .bind(change(before == State::Queued, after == State::Queued))
@@ -100,47 +101,22 @@ pub(super) async fn charge(db: &mut SqliteConnection, job: &Job, now: Timestamp)
     Ok(())
 }
 
-/// Keeps what a turn changed of a tenant's account.
-pub(super) async fn keep(
-    db: &mut SqliteConnection,
-    tenant: &TenantName,
-    account: Account,
-) -> Result<(), StoreError> {
-    sqlx::query("UPDATE tenants SET usage = ?2, usage_ms = ?3, newcomer = ?4 WHERE name = ?1")
-        .bind(tenant.as_str())
-        .bind(account.usage.amount)
-        .bind(moment(account.usage.at))
-        .bind(account.newcomer)
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
-/// Keeps where the furthest turn was given.
-pub(super) async fn keep_furthest(db: &mut SqliteConnection, furthest: Usage) -> Result<(), StoreError> {
-    sqlx::query("UPDATE furthest SET part = ?, at_ms = ?")
-        .bind(furthest.amount)
-        .bind(moment(furthest.at))
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
 /// Everything dispatch looks at.
 pub(super) async fn board(db: &mut SqliteConnection, now: Timestamp) -> Result<Board, StoreError> {
     let lanes = sqlx::query(
-        "SELECT lanes.*, head.rank, head.waits_ms FROM lanes LEFT JOIN jobs AS head ON head.id = \
+        "SELECT lanes.*, head.rank, head.waits_ms, coalesce(part, 0.0) AS part, coalesce(at_ms, 0) AS at_ms \
+         FROM lanes LEFT JOIN handicaps USING (tenant, queue) LEFT JOIN jobs AS head ON head.id = \
          (SELECT id FROM jobs WHERE lane = lanes.id AND state = 'queued' ORDER BY rank, id LIMIT 1) \
          WHERE queued > 0 OR running > 0",
     )
     .fetch_all(&mut *db)
     .await?;
     let lanes = lanes.iter().map(lane).collect::<Result<_, _>>()?;
-    let (accounts, furthest) = accounts(db).await?;
-    Ok(Board::new(now, lanes, accounts, queues(db).await?, furthest))
+    Ok(Board::new(now, lanes, accounts(db).await?, queues(db).await?))
 }
 
 fn lane(row: &SqliteRow) -> Result<Lane, StoreError> {
+    let handicap = usage(row, "part", "at_ms")?;
     let row = Columns(row);
     let held: Option<_> = row.parsed_if("held_by")?;
     let until = row.moment("held_ms")?;
@@ -153,6 +129,8 @@ fn lane(row: &SqliteRow) -> Result<Lane, StoreError> {
         running: row.number("running")?,
         leased_sum_ms: row.number("leased_sum_ms")?,
         held: held.map(|worker| (worker, until)),
+        newcomer: row.number::<u8>("newcomer")? > 0,
+        handicap,
     })
 }
 
@@ -172,35 +150,36 @@ pub(super) async fn next(db: &mut SqliteConnection, lane: i64) -> Result<Option<
     row.map_or(Ok(None), |row| head(&Columns(&row)))
 }
 
-/// The tenants that wait or run, and where the furthest turn was given; one question, because each costs a claim time.
-async fn accounts(db: &mut SqliteConnection) -> Result<(BTreeMap<TenantName, Account>, Usage), StoreError> {
+/// The tenants that wait or run.
+async fn accounts(db: &mut SqliteConnection) -> Result<BTreeMap<TenantName, Account>, StoreError> {
     let rows = sqlx::query(
-        "SELECT name, weight, max_running, usage, usage_ms, newcomer, part, at_ms FROM furthest LEFT JOIN tenants \
-         ON name IN (SELECT tenant FROM lanes WHERE queued > 0 OR running > 0)",
+        "SELECT name, weight, max_running, usage, usage_ms FROM tenants \
+         WHERE name IN (SELECT tenant FROM lanes WHERE queued > 0 OR running > 0)",
     )
     .fetch_all(db)
     .await?;
-    let usage = |row: &SqliteRow, amount, at| {
-        Ok::<_, StoreError>(Usage { amount: sqlx::Row::try_get(row, amount)?, at: Columns(row).moment(at)? })
-    };
-    let (mut accounts, mut furthest) = (BTreeMap::new(), Usage::default());
-    for row in &rows {
-        furthest = usage(row, "part", "at_ms")?;
+    let account = |row: &SqliteRow| {
         let columns = Columns(row);
-        let Some(name) = columns.parsed_if("name")? else { continue };
-        let account = Account {
-            weight: columns.number("weight")?,
-            max_running: columns.number("max_running")?,
-            usage: usage(row, "usage", "usage_ms")?,
-            newcomer: columns.number::<u8>("newcomer")? > 0,
-        };
-        accounts.insert(name, account);
-    }
-    Ok((accounts, furthest))
+        let (weight, max_running) = (columns.number("weight")?, columns.number("max_running")?);
+        Ok((
+            columns.parsed("name")?,
+            Account { weight, max_running, usage: usage(row, "usage", "usage_ms")? },
+        ))
+    };
+    rows.iter().map(account).collect()
 }
 
-async fn queues(db: &mut SqliteConnection) -> Result<BTreeMap<QueueName, u64>, StoreError> {
-    let rows = sqlx::query("SELECT name, max_running FROM queues").fetch_all(db).await?;
-    let queue = |row: &SqliteRow| Ok((Columns(row).parsed("name")?, Columns(row).number("max_running")?));
+async fn queues(db: &mut SqliteConnection) -> Result<BTreeMap<QueueName, Line>, StoreError> {
+    let rows =
+        sqlx::query("SELECT name, max_running, furthest, furthest_ms FROM queues").fetch_all(db).await?;
+    let queue = |row: &SqliteRow| {
+        let columns = Columns(row);
+        let furthest = usage(row, "furthest", "furthest_ms")?;
+        Ok((columns.parsed("name")?, Line { max_running: columns.number("max_running")?, furthest }))
+    };
     rows.iter().map(queue).collect()
+}
+
+fn usage(row: &SqliteRow, amount: &str, at: &str) -> Result<Usage, StoreError> {
+    Ok(Usage { amount: sqlx::Row::try_get(row, amount)?, at: Columns(row).moment(at)? })
 }

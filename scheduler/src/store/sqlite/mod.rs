@@ -21,6 +21,7 @@ mod reports;
 mod reserve;
 mod rows;
 mod secrets;
+mod starts;
 mod submit;
 mod tenants;
 mod tokens;

@@ -17,9 +17,10 @@ use crate::store::StoreError;
 const READERS: u32 = 3;
 
 /// Every version of the schema, oldest first. What was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "queue", include_str!("migrations/0001_queue.sql")),
     (2, "newcomers", include_str!("migrations/0002_newcomers.sql")),
+    (3, "starts", include_str!("migrations/0003_starts.sql")),
 ];
 
 /// Takes the folder for this process; the lock ends with the file.

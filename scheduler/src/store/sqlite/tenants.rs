@@ -62,28 +62,11 @@ pub(super) async fn ensure(db: &mut SqliteConnection, name: &TenantName) -> Resu
     Ok(())
 }
 
-/// Makes a tenant that submits, if it is new. One of which nothing waits becomes a newcomer.
-async fn submits(db: &mut SqliteConnection, name: &TenantName) -> Result<(), StoreError> {
-    let caps = Caps::default();
-    sqlx::query(
-        "INSERT INTO tenants (name, weight, max_running, max_queued) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE \
-         SET newcomer = 1 WHERE newcomer = 0 \
-         AND NOT EXISTS (SELECT 1 FROM lanes WHERE tenant = tenants.name AND queued > 0)",
-    )
-    .bind(name.as_str())
-    .bind(Tenant::WEIGHT)
-    .bind(caps.max_running)
-    .bind(int(caps.max_queued))
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
 /// How many jobs of a tenant or queue wait and may wait, asked before more are queued.
 pub(super) async fn room(db: &mut SqliteConnection, whose: &Whose) -> Result<Room, StoreError> {
     let (query, name) = match whose {
         Whose::Tenant(name) => {
-            submits(db, name).await?;
+            ensure(db, name).await?;
             let room = "SELECT max_queued, (SELECT coalesce(sum(queued), 0) FROM lanes WHERE tenant = name \
                         AND (queued > 0 OR running > 0)) AS waiting FROM tenants WHERE name = ?";
             (room, name.as_str())

@@ -171,3 +171,57 @@ fn what_runs_counts_at_once_so_that_a_newcomer_does_not_take_all_that_long_jobs_
         assert!(first >= 4 && late >= 4, "{first} and {late} at {at}");
     }
 }
+
+#[test]
+fn a_tenant_with_a_job_that_can_never_run_takes_no_more_after_a_pause_than_others() {
+    for seed in 40..43 {
+        let mut random = Random(seed);
+        let runs = |jobs: Vec<Job>| jobs.into_iter().filter(|job| job.lane % SIZES.len() != 3);
+        let mut jobs: Vec<Job> = runs(plenty(&mut random, 1, 0, 4000)).collect();
+        jobs.extend(runs(plenty(&mut random, 4, 0, 4000)));
+        jobs.push(Job { lane: 7 * SIZES.len() + 3, ..job(&mut random, 7, 0) });
+        jobs.push(Job { lane: 7 * SIZES.len(), ..job(&mut random, 7, 1) });
+        jobs.extend(runs(plenty(&mut random, 7, 30, 3000)));
+        let mut world = World::new(jobs, 100);
+        world.lanes[7 * SIZES.len() + 3].needs.policy = "no-worker-has-it".into();
+        world.run(Timestamp(40 * MINUTE));
+        let history = History::of(&world, 40 * MINUTE);
+        for tenant in [1, 4, 7] {
+            let percent = history.percent(tenant, 31 * 6..36 * 6);
+            assert!((60..=140).contains(&percent), "seed {seed}: {tenant} had {percent} %");
+        }
+    }
+}
+
+#[test]
+fn one_that_comes_from_a_busy_queue_soon_has_its_turn_in_a_quiet_one() {
+    let quiet = |lane: usize| lane % SIZES.len() == 0;
+    for seed in 50..53 {
+        let mut random = Random(seed);
+        let in_queue =
+            |jobs: Vec<Job>, wanted: bool| jobs.into_iter().filter(move |job| quiet(job.lane) == wanted);
+        let mut jobs: Vec<Job> = in_queue(plenty(&mut random, 1, 0, 4000), false).collect();
+        // Half a processor is enough for all that waits in the quiet queue, in the long run.
+        jobs.extend(in_queue(plenty(&mut random, 4, 25, 1000), true));
+        // A little work among those who used much, and a minute later some elsewhere.
+        jobs.extend(in_queue(plenty(&mut random, 7, 30, 4), false));
+        let late = plenty(&mut random, 7, 32, 8).into_iter().map(|job| Job { lane: 7 * SIZES.len(), ..job });
+        let from = jobs.len();
+        jobs.extend(late);
+        let mut world = World::new(jobs, 100);
+        for lane in (0..world.lanes.len()).filter(|lane| quiet(*lane)) {
+            world.lanes[lane].queue = "quiet".parse().unwrap();
+        }
+        for (place, worker) in world.workers.iter_mut().enumerate() {
+            let queue = if place == 0 { "quiet" } else { "default" };
+            worker.queues = BTreeSet::from([queue.parse().unwrap()]);
+            if place == 0 {
+                (worker.free, worker.whole) = (room(1, 500), room(1, 500));
+            }
+        }
+        world.run(Timestamp(60 * MINUTE));
+        let first = world.jobs[from..].iter().filter_map(|job| job.started).min().expect("one has started");
+        let waited = first.millis_since(Timestamp(32 * MINUTE));
+        assert!(waited < 5 * MINUTE, "seed {seed}: it waited {waited} ms");
+    }
+}
