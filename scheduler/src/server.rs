@@ -2,11 +2,12 @@
 //! is said on them is not looked at here.
 
 mod descriptors;
+mod peers;
 mod socket;
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,13 +22,15 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use self::peers::Peers;
 use crate::api::{self, Peer};
+use crate::auth::Place;
 use crate::service::Service;
 
 /// Bytes of the head and of what is read ahead.
 const BUFFER: usize = 64 << 10;
 const MOST_HEADERS: usize = 64;
-/// Connections that are told at the same time that there are too many; more wait in the kernel's queue.
+/// Connections that are told at the same time that there are too many; more are closed without a word.
 const REFUSED: usize = 64;
 /// How long those may take to say what they want.
 const REFUSED_HEAD: Duration = Duration::from_secs(5);
@@ -52,8 +55,10 @@ pub(crate) async fn run(
         };
         match accepted {
             Ok((stream, peer)) => {
-                let Some(manner) = door.enter(&closing).await else { break };
-                connections.spawn(connection(manner, stream, peer, closing.clone()));
+                // Nobody is waited for here: one who is not let in is closed, and the next may be served.
+                if let Some(manner) = door.enter(peer.ip()) {
+                    connections.spawn(connection(manner, stream, peer, closing.clone()));
+                }
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -73,6 +78,7 @@ struct Door {
     service: Arc<Service>,
     router: Router,
     room: Arc<Semaphore>,
+    peers: Peers,
     refused: Arc<Semaphore>,
 }
 
@@ -82,42 +88,49 @@ struct Manner {
     http: http1::Builder,
     stall: Duration,
     _guard: Guard,
+    /// None where it is only told that there are too many.
+    _place: Option<Place<IpAddr>>,
 }
 
 impl Door {
     fn new(service: &Arc<Service>, router: Router) -> Self {
+        let room = descriptors::room(service.config.http.connections);
         Self {
             service: Arc::clone(service),
             router,
-            room: Arc::new(Semaphore::new(descriptors::room(service.config.http.connections))),
+            room: Arc::new(Semaphore::new(room)),
+            peers: Peers::new(room),
             refused: Arc::new(Semaphore::new(REFUSED)),
         }
     }
 
-    /// How the next connection is served; none when it is not served at all any more.
-    async fn enter(&self, closing: &CancellationToken) -> Option<Manner> {
-        let (permit, refused) = tokio::select! {
-            biased;
-            permit = Arc::clone(&self.room).acquire_owned() => (permit.ok()?, false),
-            permit = Arc::clone(&self.refused).acquire_owned() => (permit.ok()?, true),
-            () = closing.cancelled() => return None,
-        };
-        Some(self.manner(refused, permit))
+    /// How a connection from there is served; one that is not is to be closed.
+    fn enter(&self, peer: IpAddr) -> Option<Manner> {
+        if let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() {
+            let place = self.peers.enter(peer);
+            if place.is_none() {
+                self.service.metrics.crowded.inc();
+                tracing::debug!(%peer, "an address has all the connections it may have");
+                return None;
+            }
+            return Some(self.manner(permit, place));
+        }
+        self.service.metrics.crowded.inc();
+        Arc::clone(&self.refused).try_acquire_owned().ok().map(|permit| self.manner(permit, None))
     }
 
-    fn manner(&self, refused: bool, permit: OwnedSemaphorePermit) -> Manner {
+    fn manner(&self, permit: OwnedSemaphorePermit, place: Option<Place<IpAddr>>) -> Manner {
         let config = &self.service.config.http;
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).max_buf_size(BUFFER).max_headers(MOST_HEADERS);
-        let router = if refused {
-            self.service.metrics.crowded.inc();
+        let router = if place.is_none() {
             http.keep_alive(false).header_read_timeout(REFUSED_HEAD.min(config.head));
             api::crowded()
         } else {
             http.header_read_timeout(config.head);
             self.router.clone()
         };
-        Manner { router, http, stall: config.stall, _guard: Guard::new(&self.service, permit) }
+        Manner { router, http, stall: config.stall, _guard: Guard::new(&self.service, permit), _place: place }
     }
 }
 

@@ -188,12 +188,52 @@ async fn one_connection_too_many_is_told_so() {
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: 5\r\n"), "{answer}");
     assert!(answer.contains("application/problem+json") && answer.contains("problem:crowded"), "{answer}");
     drop(held);
-    let begin = Instant::now();
-    while server.call(Method::GET, "/v1/jobs").send().await.unwrap().status() != StatusCode::OK {
-        assert!(begin.elapsed() < LONG, "there is room again and nobody is let in");
-    }
+    until_served(&server).await;
     let metrics = server.client.get(format!("{}/metrics", server.url)).send().await.unwrap();
     assert!(!metrics.text().await.unwrap().contains("http_connections_refused_total 0\n"));
+}
+
+#[tokio::test]
+async fn one_address_does_not_take_all_the_room() {
+    let server = Server::start_with(|config| config.http.connections = 8).await;
+    let mut held = Vec::new();
+    for _ in 0..6 {
+        held.push(socket(&server).await);
+    }
+    let mut seventh = socket(&server).await;
+    let begin = Instant::now();
+    let (bytes, _) = rest(&mut seventh).await;
+    assert!(bytes.is_empty() && begin.elapsed() < Duration::from_secs(3), "{:?}: {bytes:?}", begin.elapsed());
+    drop(held.pop());
+    until_served(&server).await;
+}
+
+#[tokio::test]
+async fn who_is_refused_and_stays_silent_is_not_waited_for() {
+    let server = Server::start_with(|config| config.http.connections = 2).await;
+    let mut held = Vec::new();
+    // Two that are served, and as many as are told at the same time that there are too many.
+    for _ in 0..2 + 64 {
+        held.push(socket(&server).await);
+    }
+    let mut next = socket(&server).await;
+    let begin = Instant::now();
+    let (bytes, _) = rest(&mut next).await;
+    assert!(bytes.is_empty() && begin.elapsed() < Duration::from_secs(3), "{:?}: {bytes:?}", begin.elapsed());
+    drop(held);
+    until_served(&server).await;
+}
+
+/// Until a call is answered again.
+async fn until_served(server: &Server) {
+    let begin = Instant::now();
+    let served = || async {
+        server.call(Method::GET, "/v1/jobs").send().await.is_ok_and(|answer| answer.status() == 200)
+    };
+    while !served().await {
+        assert!(begin.elapsed() < LONG, "there is room again and nobody is let in");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test]
