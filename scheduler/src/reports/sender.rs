@@ -1,22 +1,27 @@
-//! Sends what is due, many at once, and sleeps until something is. The store says what is due and keeps what became
-//! of it; a sender that is killed leaves nothing behind but a delivery that is due again.
+//! Sends what is due, many at once, and sleeps until something is. Each delivery goes on by itself, and one receiver
+//! has few of the places, so that one that does not answer delays nobody else's reports. The store says what is due and
+//! keeps what became of it; a sender that is killed leaves nothing behind but a delivery that is due again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::{Client, StatusCode};
 use tokio::sync::{Notify, OnceCell};
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 
 use super::payload::Payload;
 use super::{Key, Rules, backoff, client};
 use crate::SchedulerError;
 use crate::clock::Clock;
 use crate::secrets::{Vault, webhook_purpose};
-use crate::store::{Attempted, Delivery, Scope, Store};
+use crate::store::reports::receiver;
+use crate::store::{Attempted, Delivery, Room, Scope, Store};
 
 /// Deliveries that are tried at the same time.
 const AT_ONCE: u32 = 16;
+/// Those to one receiver.
+const EACH: u32 = 4;
 /// When one is due again that was taken by a scheduler that was killed.
 const AGAIN_MS: u64 = 60_000;
 /// Ends of jobs that come close together are looked at together.
@@ -37,39 +42,39 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    /// For ever; dropped at the end of the scheduler.
+    /// For ever; dropped at the end of the scheduler, with what is under way.
     pub(crate) async fn run(self: Arc<Self>) {
+        let (mut under_way, mut busy) = (JoinSet::new(), BTreeMap::new());
         loop {
-            let sleep = self.round().await;
+            let sleep = self.begin(&mut under_way, &mut busy).await;
             tokio::select! {
+                Some(ended) = under_way.join_next_with_id() => leave(&mut busy, ended),
                 () = tokio::time::sleep(sleep) => {}
                 () = self.bell.notified() => tokio::time::sleep(GATHER).await,
             }
         }
     }
 
-    /// Sends what is due; tells how long nothing is.
-    async fn round(self: &Arc<Self>) -> Duration {
-        loop {
-            let now = self.clock.now();
-            let due = match self.store.due(AT_ONCE, now.plus_millis(AGAIN_MS), now).await {
-                Ok(due) => due,
-                Err(error) => {
-                    tracing::error!(%error, "cannot ask which reports are due");
-                    return LONGEST;
-                }
-            };
-            if due.now.is_empty() {
-                let wait = due.next.map(|next| Duration::from_millis(next.millis_since(now).max(1)));
-                return wait.unwrap_or(LONGEST * 60);
-            }
-            let mut sending = JoinSet::new();
-            for delivery in due.now {
-                let own = Arc::clone(self);
-                sending.spawn(async move { own.deliver(delivery).await });
-            }
-            sending.join_all().await;
+    /// Begins to send what is due and has room; tells how long nothing more will be due.
+    async fn begin(self: &Arc<Self>, under_way: &mut JoinSet<()>, busy: &mut Busy) -> Duration {
+        let (now, room) = (self.clock.now(), room(busy));
+        if room.most == 0 {
+            return LONGEST;
         }
+        let due = match self.store.due(&room, now.plus_millis(AGAIN_MS), now).await {
+            Ok(due) => due,
+            Err(error) => {
+                tracing::error!(%error, "cannot ask which reports are due");
+                return LONGEST;
+            }
+        };
+        for delivery in due.now {
+            let (own, host) = (Arc::clone(self), receiver(&delivery.url));
+            let task = under_way.spawn(async move { own.deliver(delivery).await });
+            busy.insert(task.id(), host);
+        }
+        let wait = due.next.map(|next| Duration::from_millis(next.millis_since(now).max(1)));
+        wait.unwrap_or(LONGEST * 60)
     }
 
     async fn deliver(&self, delivery: Delivery) {
@@ -118,6 +123,24 @@ impl Sender {
         let opened = self.vault.open_sealed(&webhook_purpose(&delivery.tenant), &sealed);
         opened.map(Key::from_bytes).map_err(Refusal::again)
     }
+}
+
+/// Whom the deliveries under way go to.
+type Busy = BTreeMap<task::Id, String>;
+
+fn room(busy: &Busy) -> Room {
+    let mut room = Room { most: AT_ONCE, each: EACH, busy: BTreeMap::new() };
+    for host in busy.values() {
+        room.most = room.most.saturating_sub(1);
+        *room.busy.entry(host.clone()).or_default() += 1;
+    }
+    room
+}
+
+/// One that broke off is due again by itself.
+fn leave(busy: &mut Busy, ended: Result<(task::Id, ()), task::JoinError>) {
+    let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
+    busy.remove(&id);
 }
 
 /// Why a delivery did not arrive.

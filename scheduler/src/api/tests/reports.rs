@@ -135,6 +135,27 @@ async fn a_receiver_that_never_answers_well_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_receiver_that_never_answers_delays_nobody_elses_reports() {
+    let server = Server::start_with(allowed).await;
+    key(&server).await;
+    // It takes calls and says nothing; their time limit is longer than this test waits.
+    let silent = TcpListener::bind("127.0.0.2:0").await.unwrap();
+    let url = format!("http://{}/hook", silent.local_addr().unwrap());
+    for _ in 0..20 {
+        cancelled(&server, &url).await;
+    }
+    let (first, _) = tokio::time::timeout(LONG, silent.accept()).await.unwrap().unwrap();
+    let begin = std::time::Instant::now();
+    let receiver = Receiver::start(&[]).await;
+    for _ in 0..6 {
+        cancelled(&server, &receiver.url).await;
+    }
+    receiver.wait_for(6).await;
+    assert!(begin.elapsed() < Duration::from_secs(8), "{:?}", begin.elapsed());
+    drop(first);
+}
+
+#[tokio::test]
 async fn the_own_network_is_out_of_reach() {
     let server = Server::start_with(|config| config.webhooks.schedule_ms = vec![]).await;
     key(&server).await;

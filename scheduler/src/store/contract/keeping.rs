@@ -1,6 +1,6 @@
 //! What is kept besides the queue, and what is thrown away.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dayfly_jobs::{
     Artifact, Bytes, Digest, Input, InputSource, JobId, JobResult, LogEnd, Report, SecretUse, State,
@@ -9,8 +9,8 @@ use dayfly_jobs::{
 
 use super::samples::*;
 use crate::store::{
-    Attempted, Caps, DeliveryId, DeliveryState, NewJob, NewToken, Permission, Queue, Retention, Scope, Store,
-    StoreError, Tenant, TokenInfo,
+    Attempted, Caps, DeliveryId, DeliveryState, NewJob, NewToken, Permission, Queue, Retention, Room, Scope,
+    Store, StoreError, Tenant, TokenInfo,
 };
 
 const DAY: u64 = 24 * 60 * 60 * 1000;
@@ -171,24 +171,46 @@ pub(crate) async fn tokens_expire_and_can_be_removed(store: &impl Store) {
     assert_eq!(store.token(&[2; 32], NOW).await.unwrap(), None);
 }
 
+fn room(most: u32) -> Room {
+    Room { most, each: 4, busy: BTreeMap::new() }
+}
+
+pub(crate) async fn one_receiver_has_some_of_the_places_and_the_next_has_others(store: &impl Store) {
+    let mut reported = job("a", 1);
+    let hook = |host: &str, n: u32| Report::Webhook(format!("https://{host}/{n}"));
+    reported.spec.report = (0..6).map(|n| hook("slow.example", n)).collect();
+    reported.spec.report.push(hook("fast.example", 0));
+    run(store, reported, 0, NOW).await;
+    let taken = async |room: Room, at| {
+        let due = store.due(&room, after(60_000), at).await.unwrap();
+        due.now.into_iter().map(|delivery| delivery.id.report).collect::<Vec<_>>()
+    };
+    assert_eq!(taken(room(10), NOW).await, [0, 1, 2, 3, 6]);
+    let busy = |count| Room { busy: BTreeMap::from([("slow.example".to_owned(), count)]), ..room(10) };
+    assert!(taken(busy(4), after(1)).await.is_empty());
+    let due = store.due(&busy(4), after(60_000), after(1)).await.unwrap();
+    assert_eq!(due.next, Some(after(60_000)), "who has no room is not waited for");
+    assert_eq!(taken(busy(3), after(1)).await, [4]);
+}
+
 pub(crate) async fn reports_are_queued_with_the_end_and_tried_until_settled(store: &impl Store) {
     let mut reported = job("a", 1);
     let hook = |n: u32| Report::Webhook(format!("https://example.org/{n}"));
     reported.spec.report = vec![hook(0), hook(1)];
-    assert!(store.due(10, after(60_000), NOW).await.unwrap().now.is_empty());
+    assert!(store.due(&room(10), after(60_000), NOW).await.unwrap().now.is_empty());
     let id = run(store, reported, 0, NOW).await;
-    let due = store.due(10, after(60_000), NOW).await.unwrap();
+    let due = store.due(&room(10), after(60_000), NOW).await.unwrap();
     assert_eq!((due.now.len(), due.next), (2, Some(after(60_000))));
     assert_eq!(due.now[1].url, "https://example.org/1");
-    assert!(store.due(10, after(60_000), after(1)).await.unwrap().now.is_empty(), "somebody has them");
+    assert!(store.due(&room(10), after(60_000), after(1)).await.unwrap().now.is_empty(), "somebody has them");
     let [first, second] = [0, 1].map(|report| DeliveryId { job: id, report });
     store.attempted(first, Attempted::Delivered, after(2)).await.unwrap();
     let later = Attempted::Later { at: after(5000), error: "503".into() };
     store.attempted(second, later, after(2)).await.unwrap();
-    let due = store.due(10, after(9000), after(5000)).await.unwrap();
+    let due = store.due(&room(10), after(9000), after(5000)).await.unwrap();
     assert_eq!((due.now.len(), due.now[0].id, due.now[0].attempts), (1, second, 1));
     store.attempted(second, Attempted::Dead { error: "410".into() }, after(6000)).await.unwrap();
-    assert_eq!(store.due(10, after(99_999), after(60_000)).await.unwrap().next, None);
+    assert_eq!(store.due(&room(10), after(99_999), after(60_000)).await.unwrap().next, None);
     let states = store.deliveries(&Scope::All, id).await.unwrap();
     let states: Vec<_> = states.into_iter().map(|delivery| (delivery.state, delivery.error)).collect();
     assert_eq!(states, [(DeliveryState::Delivered, None), (DeliveryState::Dead, Some("410".into()))]);
@@ -196,7 +218,7 @@ pub(crate) async fn reports_are_queued_with_the_end_and_tried_until_settled(stor
     assert!(store.redeliver(&stranger, second, after(7000)).await.is_err());
     assert!(store.deliveries(&stranger, id).await.unwrap().is_empty());
     store.redeliver(&Scope::All, second, after(7000)).await.unwrap();
-    assert_eq!(store.due(10, after(9000), after(7000)).await.unwrap().now[0].id, second);
+    assert_eq!(store.due(&room(10), after(9000), after(7000)).await.unwrap().now[0].id, second);
     let tenant = "a".parse().unwrap();
     assert_eq!(store.webhook_key(&tenant).await.unwrap(), None);
     store.set_webhook_key(&tenant, vec![7]).await.unwrap();

@@ -97,6 +97,7 @@ macro_rules! contract {
                 secrets_are_by_tenant
                 tokens_expire_and_can_be_removed
                 reports_are_queued_with_the_end_and_tried_until_settled
+                one_receiver_has_some_of_the_places_and_the_next_has_others
                 tenants_and_queues_are_set
             }
         }

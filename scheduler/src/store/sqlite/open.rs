@@ -17,10 +17,11 @@ use crate::store::StoreError;
 const READERS: u32 = 3;
 
 /// Every version of the schema, oldest first. What was released is never changed.
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "queue", include_str!("migrations/0001_queue.sql")),
     (2, "newcomers", include_str!("migrations/0002_newcomers.sql")),
     (3, "starts", include_str!("migrations/0003_starts.sql")),
+    (4, "receivers", include_str!("migrations/0004_receivers.sql")),
 ];
 
 /// Takes the folder for this process; the lock ends with the file.

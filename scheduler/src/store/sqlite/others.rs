@@ -7,7 +7,7 @@ use dayfly_jobs::{Bytes, Digest, JobId, SecretName, TenantName, Timestamp, Worke
 
 use super::{SqliteStore, blobs, reports, secrets, tenants, tokens};
 use crate::store::{
-    Attempted, BlobInfo, Blobs, Delivery, DeliveryId, Due, NewToken, Queue, Reports, Scope, SecretInfo,
+    Attempted, BlobInfo, Blobs, Delivery, DeliveryId, Due, NewToken, Queue, Reports, Room, Scope, SecretInfo,
     Secrets, StoreError, Tenant, Tenants, TokenInfo, Tokens,
 };
 
@@ -106,8 +106,8 @@ impl Blobs for SqliteStore {
 
 #[async_trait]
 impl Reports for SqliteStore {
-    async fn due(&self, most: u32, again: Timestamp, now: Timestamp) -> Result<Due, StoreError> {
-        self.writer.make(reports::TakeDue { most, again, now }).await
+    async fn due(&self, room: &Room, again: Timestamp, now: Timestamp) -> Result<Due, StoreError> {
+        self.writer.make(reports::TakeDue { room: room.clone(), again, now }).await
     }
 
     async fn attempted(

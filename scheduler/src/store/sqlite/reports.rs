@@ -6,13 +6,8 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::rows::{Columns, damaged, moment};
 use super::tenants;
 use super::writer::Change;
-use crate::store::{Attempted, Delivery, DeliveryId, DeliveryState, Due, Scope, StoreError};
-
-macro_rules! deliveries {
-    ($rest:literal) => {
-        concat!("SELECT deliveries.*, tenant FROM deliveries JOIN jobs ON jobs.id = job ", $rest)
-    };
-}
+use crate::store::reports::receiver;
+use crate::store::{Attempted, Delivery, DeliveryId, DeliveryState, Due, Room, Scope, StoreError};
 
 /// Queues a delivery for each report of a job that has ended.
 pub(super) async fn queue(db: &mut SqliteConnection, job: JobId, now: Timestamp) -> Result<(), StoreError> {
@@ -22,12 +17,14 @@ pub(super) async fn queue(db: &mut SqliteConnection, job: JobId, now: Timestamp)
     for (place, report) in (0_u32..).zip(&spec.report) {
         let Report::Webhook(url) = report;
         sqlx::query(
-            "INSERT INTO deliveries (job, report, url, state, created_ms, next_ms) VALUES (?1, ?2, ?3, 'pending', ?4, ?4)",
+            "INSERT INTO deliveries (job, report, url, host, state, created_ms, next_ms) \
+             VALUES (?1, ?2, ?3, ?5, 'pending', ?4, ?4)",
         )
         .bind(job.to_string())
         .bind(place)
         .bind(url)
         .bind(moment(now))
+        .bind(receiver(url))
         .execute(&mut *db)
         .await?;
     }
@@ -36,7 +33,7 @@ pub(super) async fn queue(db: &mut SqliteConnection, job: JobId, now: Timestamp)
 
 /// Take what is due.
 pub(super) struct TakeDue {
-    pub(super) most: u32,
+    pub(super) room: Room,
     pub(super) again: Timestamp,
     pub(super) now: Timestamp,
 }
@@ -45,9 +42,7 @@ impl Change for TakeDue {
     type Answer = Due;
 
     async fn apply(&self, db: &mut SqliteConnection) -> Result<Due, StoreError> {
-        let due = deliveries!("WHERE deliveries.state = 'pending' AND next_ms <= ? ORDER BY next_ms LIMIT ?");
-        let rows = sqlx::query(due).bind(moment(self.now)).bind(self.most).fetch_all(&mut *db).await?;
-        let now: Vec<Delivery> = rows.iter().map(delivery).collect::<Result<_, _>>()?;
+        let now = self.due(db).await?;
         for delivery in &now {
             sqlx::query("UPDATE deliveries SET next_ms = ?3 WHERE job = ?1 AND report = ?2")
                 .bind(delivery.id.job.to_string())
@@ -57,10 +52,31 @@ impl Change for TakeDue {
                 .await?;
         }
         let next: Option<i64> =
-            sqlx::query_scalar("SELECT min(next_ms) FROM deliveries WHERE state = 'pending'")
+            sqlx::query_scalar("SELECT min(next_ms) FROM deliveries WHERE state = 'pending' AND next_ms > ?")
+                .bind(moment(self.now))
                 .fetch_one(db)
                 .await?;
         Ok(Due { now, next: next.and_then(|at| u64::try_from(at).ok()).map(Timestamp) })
+    }
+}
+
+impl TakeDue {
+    /// The oldest ones, passing over those whose receiver has as many as it may.
+    async fn due(&self, db: &mut SqliteConnection) -> Result<Vec<Delivery>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT due.*, tenant FROM (SELECT *, row_number() OVER (PARTITION BY host ORDER BY next_ms, job, report) AS place \
+             FROM deliveries WHERE state = 'pending' AND next_ms <= ?1 AND host NOT IN \
+             (SELECT key FROM json_each(?2) WHERE value >= ?3)) AS due JOIN jobs ON jobs.id = job \
+             WHERE place + coalesce((SELECT value FROM json_each(?2) WHERE key = host), 0) <= ?3 \
+             ORDER BY next_ms, job, report LIMIT ?4",
+        )
+        .bind(moment(self.now))
+        .bind(super::rows::json(&self.room.busy)?)
+        .bind(self.room.each)
+        .bind(self.room.most)
+        .fetch_all(db)
+        .await?;
+        rows.iter().map(delivery).collect()
     }
 }
 
@@ -152,7 +168,8 @@ pub(super) async fn list(
     scope: &Scope,
     job: JobId,
 ) -> Result<Vec<Delivery>, StoreError> {
-    let list = deliveries!("WHERE job = ?1 AND (?2 IS NULL OR tenant = ?2) ORDER BY report");
+    let list = "SELECT deliveries.*, tenant FROM deliveries JOIN jobs ON jobs.id = job \
+                WHERE job = ?1 AND (?2 IS NULL OR tenant = ?2) ORDER BY report";
     let tenant = scope.tenant().map(TenantName::as_str);
     sqlx::query(list).bind(job.to_string()).bind(tenant).fetch_all(db).await?.iter().map(delivery).collect()
 }
