@@ -45,6 +45,10 @@ pub struct Http {
     pub stall: Duration,
     /// Streams, downloads, uploads and other large calls at the same time with one token.
     pub streams: usize,
+    /// Bytes of bodies that are kept in memory at the same time for one token.
+    pub token_bytes: usize,
+    /// The same for all tokens together.
+    pub memory_bytes: usize,
     /// Calls in a second with one token.
     pub calls_per_second: u32,
     /// Calls at once after a pause with one token.
@@ -80,6 +84,8 @@ impl Config {
                 pause: Duration::from_secs(30),
                 stall: Duration::from_secs(60),
                 streams: 128,
+                token_bytes: 64 << 20,
+                memory_bytes: 256 << 20,
                 calls_per_second: 2000,
                 calls_burst: 4000,
                 failures_per_second: 10,

@@ -11,7 +11,7 @@ use http_body_util::BodyExt as _;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::App;
+use super::{App, places};
 use crate::problem::{Kind, Problem};
 
 /// Bytes of a body that buy its sender another pause.
@@ -54,7 +54,7 @@ pub(super) async fn read_json<T: DeserializeOwned>(
     if kind != "application/json" {
         return Err(wrong_type(&kind, "application/json"));
     }
-    let bytes = whole(app, request.into_body(), most).await?;
+    let bytes = whole(app, request, most).await?;
     serde_json::from_slice(&bytes).map_err(|error| Problem::bad(format!("the body cannot be read: {error}")))
 }
 
@@ -71,7 +71,9 @@ pub(super) fn wrong_type(given: &str, wanted: &str) -> Problem {
 }
 
 /// The whole body.
-pub(super) async fn whole(app: &App, body: Body, most: usize) -> Result<Bytes, Problem> {
+pub(super) async fn whole(app: &App, request: Request, most: usize) -> Result<Bytes, Problem> {
+    let mut kept = places::memory(app, &request);
+    let (head, body) = request.into_parts();
     // One that was said to be too large need not come at all.
     if usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) > most {
         return Err(too_large(most));
@@ -81,8 +83,10 @@ pub(super) async fn whole(app: &App, body: Body, most: usize) -> Result<Bytes, P
         if all.len() + bytes.len() > most {
             return Err(too_large(most));
         }
+        kept.grow(bytes.len()).map_err(|full| places::no_memory(app, full))?;
         all.extend_from_slice(&bytes);
     }
+    places::keep(&head, kept);
     Ok(all.freeze())
 }
 

@@ -1,5 +1,6 @@
-//! Large calls: what has a body or an answer that is more than a little, or never ends by itself, takes one of the
+//! What calls may hold. Large calls: what has a body or an answer that is more than a little, or never ends by itself, takes one of the
 //! few places its token has, until its last byte is on its way. So nobody fills the memory by reading slowly.
+//! Bodies that are kept in memory count in bytes as well, for each token and in all, until the call is answered.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::body::{Frame, SizeHint};
 
 use super::App;
-use crate::auth::{Hash, Place};
+use crate::auth::{Full, Hash, Kept, Place};
 use crate::problem::{Kind, Problem};
 
 /// Bytes of a body or an answer that is not large.
@@ -28,7 +29,11 @@ struct Call(Arc<Mutex<Known>>);
 struct Known {
     who: Option<Hash>,
     place: Option<Place<Hash>>,
+    body: Option<OfBody>,
 }
+
+/// What a body takes of the memory.
+pub(super) type OfBody = Kept<Option<Hash>>;
 
 impl Known {
     fn take(&mut self, app: &App) -> Result<(), Problem> {
@@ -54,6 +59,32 @@ pub(super) fn called_by(app: &App, parts: &Parts, who: Hash) -> Result<(), Probl
     let mut known = call.0.lock().unwrap_or_else(PoisonError::into_inner);
     known.who = Some(who);
     if has_large_body(parts) { known.take(app) } else { Ok(()) }
+}
+
+/// The memory for the body of a call, which has none of it yet.
+pub(super) fn memory(app: &App, request: &Request) -> OfBody {
+    let call = request.extensions().get::<Call>();
+    let who = call.and_then(|call| call.0.lock().unwrap_or_else(PoisonError::into_inner).who);
+    app.memory.hold(who)
+}
+
+/// Keeps what the body took until the call is answered.
+pub(super) fn keep(request: &Parts, kept: OfBody) {
+    if let Some(call) = request.extensions.get::<Call>() {
+        call.0.lock().unwrap_or_else(PoisonError::into_inner).body = Some(kept);
+    }
+}
+
+/// Why a body cannot be kept now.
+pub(super) fn no_memory(app: &App, full: Full) -> Problem {
+    let config = &app.config.http;
+    let detail = match full {
+        Full::Own => {
+            format!("the calls of the token keep {} bytes in memory, all they may", config.token_bytes)
+        }
+        Full::All => format!("all calls together keep {} bytes in memory, all they may", config.memory_bytes),
+    };
+    Problem::new(Kind::Busy, detail).fix("send it again when others have ended").after(2)
 }
 
 fn has_large_body(parts: &Parts) -> bool {

@@ -36,7 +36,7 @@ pub(super) async fn submit(
     request: Request,
 ) -> Answered<Submitted> {
     let (format, key) = (format(request.headers())?, key(request.headers())?);
-    let bytes = whole(&app, request.into_body(), app.config.http.job_bytes).await?;
+    let bytes = whole(&app, request, app.config.http.job_bytes).await?;
     let text = std::str::from_utf8(&bytes).map_err(|_| Problem::bad("the body is no UTF-8"))?;
     let spec = JobSpec::parse(text, format).map_err(|error| bad_job(&error, None))?;
     let submitted = app.submit(&token.tenant, vec![Submission { spec, key, retry_of: None }]).await?;
@@ -64,7 +64,7 @@ pub(super) async fn submit_many(
         return Err(wrong_type(&kind, "application/x-ndjson"));
     }
     let key = key(request.headers())?;
-    let bytes = whole(&app, request.into_body(), app.config.http.batch_bytes).await?;
+    let bytes = whole(&app, request, app.config.http.batch_bytes).await?;
     let text = std::str::from_utf8(&bytes).map_err(|_| Problem::bad("the body is no UTF-8"))?;
     let items = app.submit(&token.tenant, batch(text, key.as_deref(), app.config.http.job_bytes)?).await?;
     created(Page { items, next: None })

@@ -150,7 +150,7 @@ pub(super) async fn log(
     Asked(at): Asked<Offset>,
     request: Request,
 ) -> Answered<LogPosition> {
-    let bytes = whole(&app, request.into_body(), MOST_LOG).await?;
+    let bytes = whole(&app, request, MOST_LOG).await?;
     ok(app.append_log(&seat.name, lease, at.offset, &bytes).await?)
 }
 

@@ -26,7 +26,7 @@ pub(crate) use submit::Submission;
 pub(crate) use waiters::{Waiters, Wanted};
 pub(crate) use watchers::{Watch, Watchers};
 
-use crate::auth::{Buckets, Hash, Places};
+use crate::auth::{Buckets, Hash, Memory, Places};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::reports::{Rules, Sender};
@@ -45,6 +45,7 @@ pub(crate) struct Service {
     pub(crate) rates: Buckets<Hash>,
     pub(crate) failures: Buckets<std::net::IpAddr>,
     pub(crate) places: Arc<Places<Hash>>,
+    pub(crate) memory: Arc<Memory<Option<Hash>>>,
     pub(crate) rules: Arc<Rules>,
     pub(crate) closing: CancellationToken,
     waiters: Arc<Waiters>,
@@ -70,6 +71,7 @@ impl Service {
             rates: Buckets::new(http.calls_per_second, http.calls_burst),
             failures: Buckets::new(http.failures_per_second, http.failures_per_second.saturating_mul(5)),
             places: Arc::new(Places::new(http.streams)),
+            memory: Arc::new(Memory::new(http.token_bytes, http.memory_bytes)),
             rules: Arc::new(Rules { allowed: config.webhooks.allow.clone() }),
             closing: CancellationToken::new(),
             waiters: Arc::default(),

@@ -259,6 +259,53 @@ async fn a_token_has_so_many_streams_and_small_calls_beside_them() {
     }
 }
 
+/// A batch of which 700 KiB of 3 MiB have come.
+async fn half(server: &Server, token: &str) -> TcpStream {
+    let mut stream = socket(server).await;
+    let headers = "Content-Type: application/x-ndjson\r\nContent-Length: 3145728\r\n";
+    let head = head(server, "POST /v1/jobs/batch", headers).replace(&server.admin, token);
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![b' '; 700 << 10]).await.unwrap();
+    stream
+}
+
+/// Sends a batch of 700 KiB without jobs until it is answered so.
+async fn until_answered(server: &Server, token: &str, expected: StatusCode) -> reqwest::Response {
+    let begin = Instant::now();
+    loop {
+        let call = server.call_as(token, Method::POST, "/v1/jobs/batch");
+        let call = call.header("content-type", "application/x-ndjson").body(vec![b' '; 700 << 10]);
+        let answer = call.send().await.unwrap();
+        if answer.status() == expected {
+            return answer;
+        }
+        assert!(begin.elapsed() < LONG, "{} instead of {expected}", answer.status());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_come_slowly_take_bounded_memory_of_a_token_and_of_all() {
+    let server = Server::start_with(|config| {
+        (config.http.token_bytes, config.http.memory_bytes) = (MIB, 2 * MIB - 1);
+    })
+    .await;
+    let others =
+        [server.token("b", "default", &["submit"]).await, server.token("c", "default", &["submit"]).await];
+    let mut held = vec![half(&server, &server.admin).await];
+    let answer = until_answered(&server, &server.admin, StatusCode::TOO_MANY_REQUESTS).await;
+    assert_eq!(answer.headers()["retry-after"], "2");
+    assert!(answer.text().await.unwrap().contains("the calls of the token keep"));
+    until_answered(&server, &others[0], StatusCode::BAD_REQUEST).await;
+    held.push(half(&server, &others[0]).await);
+    let answer = until_answered(&server, &others[1], StatusCode::TOO_MANY_REQUESTS).await;
+    assert!(answer.text().await.unwrap().contains("all calls together keep"));
+    drop(held);
+    for token in [&server.admin, &others[0], &others[1]] {
+        until_answered(&server, token, StatusCode::BAD_REQUEST).await;
+    }
+}
+
 #[tokio::test]
 async fn one_who_is_refused_while_still_sending_can_read_why() {
     let server = Server::start().await;
