@@ -40,7 +40,16 @@ impl Problem {
     }
 
     pub(crate) fn unknown(what: &str, name: impl std::fmt::Display) -> Self {
-        Self::new(Kind::NotFound, format!("there is no {what} '{name}'"))
+        Self::not_found(what, format!("there is no {what} '{name}'"))
+    }
+
+    fn not_found(what: &str, detail: String) -> Self {
+        let problem = Self::new(Kind::NotFound, detail);
+        if what == "job" {
+            problem.fix("list the jobs there are: dayfly status, or GET /v1/jobs")
+        } else {
+            problem
+        }
     }
 
     pub(crate) fn bad(detail: impl Into<String>) -> Self {
@@ -89,7 +98,7 @@ impl From<StoreError> for Problem {
         let detail = error.to_string();
         match error {
             StoreError::Refused(refused) => Self::new(refusal(refused), detail),
-            StoreError::Unknown { .. } => Self::new(Kind::NotFound, detail),
+            StoreError::Unknown { what, .. } => Self::not_found(what, detail),
             StoreError::Taken { .. } => Self::new(Kind::Taken, detail),
             StoreError::TooManyLanes { .. } => Self::new(Kind::QueueFull, detail),
             StoreError::KeyReused { .. } => Self::new(Kind::KeyReused, detail),

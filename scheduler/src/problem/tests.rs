@@ -42,3 +42,12 @@ fn where_waiting_helps_it_says_how_long() {
     let response = Problem::new(Kind::RateLimited, "slow down").after(0).into_response();
     assert_eq!(response.headers()["retry-after"], "1");
 }
+
+#[test]
+fn who_names_a_job_that_is_not_there_is_told_how_to_list_them() {
+    let stored = StoreError::Unknown { what: "job", name: "x".to_owned() };
+    for problem in [Problem::unknown("job", "x"), Problem::from(stored)] {
+        assert!(problem.body().fix.is_some_and(|fix| fix.contains("dayfly status")));
+    }
+    assert_eq!(Problem::unknown("blob", "x").body().fix, None);
+}
