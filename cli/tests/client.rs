@@ -207,6 +207,24 @@ fn a_job_that_waits_is_asked_why() {
 }
 
 #[test]
+fn a_scheduler_that_is_away_is_told_of_once() {
+    let paper =
+        Paper::new(|call, before| match call.what.split('?').next().unwrap().rsplit('/').next().unwrap() {
+            "events" if before == 0 => events(&[("event", 1, &event(1, r#""event":"submitted""#))]),
+            "events" if before < 4 => Answer::With("500 Internal Server Error", String::new(), String::new()),
+            "events" => events(&[("event", 2, &event(2, r#""event":"ended","state":"cancelled""#))]),
+            "logs" => events(&[("end", 0, r#"{"offset":0}"#)]),
+            _ if before == 0 => detail("queued", ""),
+            _ => detail("cancelled", ""),
+        });
+    let output = dayfly(&paper, folder(&[]).path(), &["status", JOB, "--watch"]);
+    let expected = format!(
+        "dayfly: queued\ndayfly: the scheduler does not answer; trying again\ndayfly: job {JOB} 'n' cancelled\n"
+    );
+    assert_eq!(text(&output.stdout), expected, "{}", text(&output.stderr));
+}
+
+#[test]
 fn a_log_that_is_followed_arrives_byte_by_byte() {
     let pieces = [
         ("log", 2, r#"{"offset":0,"base64":"/wA="}"#),

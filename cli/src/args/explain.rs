@@ -3,8 +3,10 @@
 use std::error::Error;
 use std::ffi::OsString;
 
+use clap::CommandFactory as _;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::Cli;
 use crate::error::{CliError, split_fix};
 use crate::values::ValueError;
 
@@ -20,7 +22,7 @@ pub(crate) fn explain(error: &clap::Error, words: &[OsString]) -> CliError {
     let fix = fix(error, command);
     let what = what(error);
     let what = if what.is_empty() { first_line(error) } else { what };
-    CliError::Usage { what, fix: Some(fix.unwrap_or_else(|| help_for(command))) }
+    CliError::Usage { what, fix: Some(fix.unwrap_or_else(|| help_for(words))) }
 }
 
 fn what(error: &clap::Error) -> String {
@@ -95,11 +97,17 @@ fn suggestion(error: &clap::Error) -> Option<String> {
     }
 }
 
-fn help_for(command: &str) -> String {
-    match command {
-        "" => "see: dayfly --help".to_owned(),
-        _ => format!("see: dayfly {command} --help"),
+/// The help of the innermost command that was named.
+fn help_for(words: &[OsString]) -> String {
+    let (root, mut named) = (Cli::command(), vec!["dayfly"]);
+    let mut command = &root;
+    for word in words.iter().skip(1).filter_map(|word| word.to_str()).take_while(|word| *word != "--") {
+        if let Some(inner) = command.find_subcommand(word) {
+            command = inner;
+            named.push(word);
+        }
     }
+    format!("see: {} --help", named.join(" "))
 }
 
 fn text(error: &clap::Error, kind: ContextKind) -> String {

@@ -119,8 +119,11 @@ fn mistakes_say_what_to_type() {
         ("--jsno", "there is no option '--jsno' | did you mean --json?"),
         (
             "policy show",
-            "the following required arguments were not provided: <NAME|FILE> | see: dayfly policy --help",
+            "the following required arguments were not provided: <NAME|FILE> | see: dayfly policy show --help",
         ),
+        ("policy --json show x --nope", "there is no option '--nope' | see: dayfly policy show --help"),
+        ("run --zzzz -- policy", "there is no option '--zzzz' | see: dayfly run --help"),
+        ("--nope", "there is no option '--nope' | see: dayfly --help"),
     ] {
         let words: Vec<&str> = line.split(' ').collect();
         assert_eq!(parse(&words).unwrap_err(), message, "{line}");

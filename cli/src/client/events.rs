@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::ACCEPT;
 use reqwest::{Method, Response};
+use tokio::sync::watch;
 
 use super::call::{Client, Repeat};
 use crate::error::CliError;
@@ -94,6 +95,7 @@ pub(crate) struct Events {
     breaks: u32,
     /// Whether it was ever open: who was never there is not waited for.
     was_open: bool,
+    away: watch::Sender<bool>,
 }
 
 impl Events {
@@ -108,7 +110,13 @@ impl Events {
             ready: std::collections::VecDeque::new(),
             breaks: 0,
             was_open: false,
+            away: watch::Sender::new(false),
         }
+    }
+
+    /// Whether the scheduler is away: a stream that broke could not be opened again at once.
+    pub(crate) fn away(&self) -> watch::Receiver<bool> {
+        self.away.subscribe()
     }
 
     /// The next message. May be dropped while it waits without losing any.
@@ -145,12 +153,20 @@ impl Events {
         match self.connect().await {
             Ok(response) => {
                 self.was_open = true;
+                self.set_away(false);
                 self.open = Some((response, Reader::default()));
                 Ok(())
             }
-            Err(error @ CliError::Server { .. }) if self.was_open => self.broken(error).await,
+            Err(error @ CliError::Server { .. }) if self.was_open => {
+                self.set_away(true);
+                self.broken(error).await
+            }
             Err(error) => Err(error),
         }
+    }
+
+    fn set_away(&self, away: bool) {
+        self.away.send_if_modified(|known| std::mem::replace(known, away) != away);
     }
 
     /// Waits a while, unless that was done too often.

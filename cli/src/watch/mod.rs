@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dayfly_jobs::wire::{Explanation, Happened, JobDetail, JobEvent, RunningStep};
 use dayfly_jobs::{JobId, State};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::args::Global;
 use crate::client::{Client, Events, Message};
@@ -67,7 +67,7 @@ enum Watched {
 }
 
 async fn follow(client: &Client, job: &JobDetail, mut view: View) -> Result<Watched, CliError> {
-    let mut news = open(client, job.summary.id);
+    let (mut news, mut away) = open(client, job.summary.id);
     let mut story = Story::default();
     let mut tick = tokio::time::interval(TICK);
     let left = loop {
@@ -84,6 +84,11 @@ async fn follow(client: &Client, job: &JobDetail, mut view: View) -> Result<Watc
                 Some(Err(error)) => return Err(error),
                 None => break Watched::Ended,
             },
+            Ok(()) = away.changed() => {
+                if *away.borrow_and_update() {
+                    view.away()?;
+                }
+            }
             _ = tick.tick() => {
                 story.tick();
                 view.tick()?;
@@ -103,18 +108,19 @@ async fn follow(client: &Client, job: &JobDetail, mut view: View) -> Result<Watc
 }
 
 /// Starts both streams, and asks about a job that waits. The channel closes when the streams have come to their end.
-fn open(client: &Client, id: JobId) -> mpsc::Receiver<Result<News, CliError>> {
+/// The other one tells whether the scheduler is away.
+fn open(client: &Client, id: JobId) -> (mpsc::Receiver<Result<News, CliError>>, watch::Receiver<bool>) {
     let (to, from) = mpsc::channel(WAITING);
-    tokio::spawn(tell_events(client.clone(), id, to.clone()));
+    let events = Events::new(client, &["jobs", &id.to_string(), "events"], vec![("follow", "true".into())]);
+    let away = events.away();
+    tokio::spawn(tell_events(events, to.clone()));
     tokio::spawn(tell_why(client.clone(), id, to.downgrade()));
     tokio::spawn(tell_log(client.clone(), id, to));
-    from
+    (from, away)
 }
 
 /// Whoever no longer listens has ended the watching; then these end as well.
-async fn tell_events(client: Client, id: JobId, to: mpsc::Sender<Result<News, CliError>>) {
-    let mut events =
-        Events::new(&client, &["jobs", &id.to_string(), "events"], vec![("follow", "true".into())]);
+async fn tell_events(mut events: Events, to: mpsc::Sender<Result<News, CliError>>) {
     loop {
         let news = events.next().await.and_then(|message| told(&message));
         let Some(news) = news.transpose() else { continue };

@@ -24,6 +24,9 @@ const SHOWN: usize = 8;
 const KEPT: usize = 200;
 /// How far output is moved to the right.
 const INDENT: &str = "    ";
+/// Columns that stay free at the right: for the `^C` that a terminal shows where the cursor stands. A line that
+/// wrapped by it could not be taken off the screen any more.
+const FREE: usize = 3;
 /// How long what a step uses is shown without being told anew.
 const STALE: Duration = Duration::from_secs(10);
 /// Columns that the name of a step has at least.
@@ -105,6 +108,11 @@ impl Live {
         self.print(&self.colours.paint(&format!("  {}", self.waits), "2"))
     }
 
+    /// Something about watching, which changes nothing for the job.
+    pub(super) fn say(&self, line: &str) -> Result<(), CliError> {
+        self.print(&self.colours.paint(&format!("  {}", escaped(line)), "2"))
+    }
+
     fn output(&mut self, bytes: &[u8]) -> Result<(), CliError> {
         let lines = self.output.add(bytes);
         if self.unfolded {
@@ -149,7 +157,7 @@ impl Live {
     /// Shows how long the step that runs has taken, and the end of what it printed: all at once, so that a screen is
     /// written once for a tick.
     pub(super) fn tick(&mut self) -> Result<(), CliError> {
-        let width = usize::from(Term::stdout().size().1).saturating_sub(INDENT.len() + 1);
+        let width = usize::from(Term::stdout().size().1).saturating_sub(INDENT.len() + FREE);
         let fitting = |text: &str| console::truncate_str(text, width, "…").into_owned();
         let mut text = match &self.running {
             None => fitting(&self.waits),

@@ -67,6 +67,16 @@ impl View {
         }
     }
 
+    /// Says that the scheduler does not answer.
+    pub(crate) fn away(&mut self) -> Result<(), CliError> {
+        const AWAY: &str = "the scheduler does not answer; trying again";
+        match self {
+            Self::Live(live) => live.say(AWAY),
+            Self::Plain(plain) => plain.say(&format!("dayfly: {AWAY}")),
+            Self::Silent => Ok(()),
+        }
+    }
+
     /// Time has passed.
     pub(crate) fn tick(&mut self) -> Result<(), CliError> {
         match self {
