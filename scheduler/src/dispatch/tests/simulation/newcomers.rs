@@ -195,7 +195,7 @@ fn a_tenant_with_a_job_that_can_never_run_takes_no_more_after_a_pause_than_other
 
 #[test]
 fn one_that_comes_from_a_busy_queue_soon_has_its_turn_in_a_quiet_one() {
-    let quiet = |lane: usize| lane % SIZES.len() == 0;
+    let quiet = |lane: usize| lane.is_multiple_of(SIZES.len());
     for seed in 50..53 {
         let mut random = Random(seed);
         let in_queue =
