@@ -21,7 +21,10 @@ fn jails_of_a_pool_are_no_copies_of_what_the_supervisor_has_become() {
         wait_until_full(&pool);
         for pid in children() {
             let anonymous = anonymous_kib(pid);
-            assert!(anonymous.is_none_or(|kib| kib < (GROWN as u64) >> 11), "round {round}: {anonymous:?} KiB");
+            assert!(
+                anonymous.is_none_or(|kib| kib < (GROWN as u64) >> 11),
+                "round {round}: {anonymous:?} KiB"
+            );
         }
     }
     drop((grown, pool));
@@ -33,8 +36,7 @@ fn built(jail: Result<Jail, SandboxError>) -> Option<Jail> {
     use std::io::Write;
     jail.inspect_err(|error| {
         assert!(std::env::var_os("DAYFLY_REQUIRE").is_none(), "this test must run here: {error}");
-        let line =
-            format!("SKIP jails_of_a_pool_are_no_copies_of_what_the_supervisor_has_become: {error}\n");
+        let line = format!("SKIP jails_of_a_pool_are_no_copies_of_what_the_supervisor_has_become: {error}\n");
         std::io::stderr().write_all(line.as_bytes()).unwrap();
         if let Some(log) = std::env::var_os("DAYFLY_SKIP_LOG") {
             let file = std::fs::OpenOptions::new().append(true).create(true).open(log);

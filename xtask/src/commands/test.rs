@@ -19,7 +19,7 @@ pub(crate) const COMMAND: Command = Command {
     about: "every tier of tests that this host can run",
     options: &[
         ("--no-install", "do not install missing packages"),
-        ("--full", "the proving ground too"),
+        ("--full", "the proving ground too; implied by CI=true"),
         ("-- FILTER…", "only the tests whose name contains FILTER; no doctests, no proving ground"),
     ],
     run,
@@ -31,7 +31,7 @@ const HOST_TESTS: &str = "dayfly-tests";
 fn run(repo: &Repo, mut args: Args) -> Result<(), Error> {
     let start = Instant::now();
     let install = !args.flag("--no-install");
-    let full = args.flag("--full");
+    let full = args.flag("--full") || is_ci();
     let filters = args.passed_on()?;
     if install {
         packages::install(packages::TEST)?;
@@ -55,6 +55,8 @@ fn run(repo: &Repo, mut args: Args) -> Result<(), Error> {
             packages::install(packages::GROUND)?;
         }
         tally.add(Ground::prepare(repo)?.test(&[])?);
+    } else if filters.is_empty() {
+        out::left_out("the proving ground", "it takes ten minutes or more; --full runs it");
     }
     tally.took = start.elapsed();
     if !tally.is_good() {
