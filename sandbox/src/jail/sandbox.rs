@@ -2,7 +2,7 @@
 
 mod room;
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -39,6 +39,8 @@ pub(crate) struct JailSandbox {
     finished: Vec<Box<dyn Group>>,
     /// `None` when the jail has ended.
     init: Option<Init>,
+    /// Namespaces of a jail that has ended. They are taken apart with the rest of it and not while a job waits.
+    remains: Vec<OwnedFd>,
     slot: Slot,
     /// When making it began, until the first command has started.
     born: Option<Instant>,
@@ -69,6 +71,7 @@ impl JailSandbox {
                 whole,
                 finished: Vec::new(),
                 init: Some(init),
+                remains: Vec::new(),
                 slot,
                 born: Some(born),
             }),
@@ -272,12 +275,13 @@ impl JailSandbox {
             next.discard();
         }
         if let Some(init) = self.init.take() {
-            spawn::end(init);
+            self.remains = spawn::end(init);
         }
     }
 
     fn remove(&mut self) -> Result<(), SandboxError> {
         self.end();
+        self.remains.clear();
         let groups = self.finished.drain(..).chain(self.group.take());
         let results: Vec<_> = groups.map(Group::remove).collect();
         let whole = self.whole.as_mut().map_or(Ok(()), Whole::remove);
@@ -315,7 +319,7 @@ impl Sandbox for JailSandbox {
     }
 
     fn stop(&mut self) -> Result<(), SandboxError> {
-        // The tree lives as long as our descriptors of it; its mounts went with the last process.
+        // The tree lives as long as our descriptors of it.
         self.end();
         Ok(())
     }

@@ -328,12 +328,14 @@ pub(crate) fn recall(courier: Courier) {
 }
 
 /// Ends a jail: everything in its PID namespace dies with init. Children of ours in it must have been
-/// reaped or abandoned, because init ends last.
-pub(crate) fn end(init: Init) {
-    let Init { child, control, .. } = init;
+/// reaped or abandoned, because init ends last. Gives what is left of the namespaces: whoever lets go of them takes
+/// them apart, which takes the kernel a while.
+pub(crate) fn end(init: Init) -> Vec<OwnedFd> {
+    let Init { child, control, namespaces } = init;
     drop(control);
     // An init that cannot be killed is gone.
     if pidfd::kill(child.pidfd.as_fd()).is_ok() {
         pidfd::wait(child.pidfd.as_fd()).ok();
     }
+    namespaces
 }

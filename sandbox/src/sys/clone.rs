@@ -110,9 +110,10 @@ impl SharedNumbers {
         if index >= self.count {
             return None;
         }
-        // SAFETY: the index is inside the mapping, which lives as long as this value, is zeroed at first, and is
-        // aligned to a page.
-        Some(unsafe { self.first.add(index).as_ref() })
+        // SAFETY: the index is inside the mapping.
+        let place = unsafe { self.first.add(index) };
+        // SAFETY: the mapping lives as long as this value, is zeroed at first, and is aligned to a page.
+        Some(unsafe { place.as_ref() })
     }
 
     /// One that nobody else uses until it is dropped; `None` when all are taken.

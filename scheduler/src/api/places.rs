@@ -1,6 +1,6 @@
-//! What calls may hold. Large calls: what has a body or an answer that is more than a little, or never ends by itself, takes one of the
-//! few places its token has, until its last byte is on its way. So nobody fills the memory by reading slowly.
-//! Bodies that are kept in memory count in bytes as well, for each token and in all, until the call is answered.
+//! What calls may hold. A large call, whose body or answer is more than a little or never ends by itself, takes one of
+//! the few places its token has, until its last byte is on its way: nobody fills the memory by reading slowly. Bodies
+//! that are kept in memory count in bytes as well, for each token and in all, until the call is answered.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
