@@ -307,10 +307,7 @@ fn not_parked(shape: &Shape, word: nix::Result<Report>) -> SandboxError {
 
 /// Kills and reaps a process that will not be used.
 pub(crate) fn abandon(parked: &Parked) {
-    // It may be gone already; all that matters is that it is not left behind.
-    if pidfd::kill(parked.child.pidfd.as_fd()).is_ok() {
-        pidfd::wait(parked.child.pidfd.as_fd()).ok();
-    }
+    pidfd::end(parked.child.pidfd.as_fd());
 }
 
 /// Kills and reaps a courier that is not needed any more.
@@ -333,9 +330,6 @@ pub(crate) fn recall(courier: Courier) {
 pub(crate) fn end(init: Init) -> Vec<OwnedFd> {
     let Init { child, control, namespaces } = init;
     drop(control);
-    // An init that cannot be killed is gone.
-    if pidfd::kill(child.pidfd.as_fd()).is_ok() {
-        pidfd::wait(child.pidfd.as_fd()).ok();
-    }
+    pidfd::end(child.pidfd.as_fd());
     namespaces
 }

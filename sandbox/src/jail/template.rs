@@ -221,7 +221,7 @@ impl Template {
         let [pidfd, ..] = match answer {
             Ok(received) if received.len == errno.len() => received.fds,
             other => {
-                self.child.end();
+                pidfd::end(self.child.pidfd.as_fd());
                 abandon(number);
                 return Err(SandboxError::TemplateLost { errno: other.err().unwrap_or(Errno::EPIPE) });
             }
@@ -235,23 +235,14 @@ impl Template {
 
 impl Drop for Template {
     fn drop(&mut self) {
-        self.child.end();
-    }
-}
-
-impl Child {
-    /// Kills and reaps it. Gone already is fine, and so is reaped already.
-    fn end(&self) {
-        if pidfd::kill(self.pidfd.as_fd()).is_ok() {
-            pidfd::wait(self.pidfd.as_fd()).ok();
-        }
+        pidfd::end(self.child.pidfd.as_fd());
     }
 }
 
 /// Kills and reaps what a template made and could not tell of.
 fn abandon(number: &SharedNumber) {
     if let Some(pidfd) = number.get().and_then(|pid| pidfd::open(pid).ok()) {
-        pidfd::kill(pidfd.as_fd()).and_then(|()| pidfd::wait(pidfd.as_fd())).ok();
+        pidfd::end(pidfd.as_fd());
     }
 }
 

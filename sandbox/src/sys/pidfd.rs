@@ -34,6 +34,13 @@ pub(crate) fn kill(pidfd: BorrowedFd<'_>) -> nix::Result<()> {
     }
 }
 
+/// Kills and reaps a child. One that is gone already is fine; all that matters is that it is not left behind.
+pub(crate) fn end(pidfd: BorrowedFd<'_>) {
+    if kill(pidfd).is_ok() {
+        wait(pidfd).ok();
+    }
+}
+
 /// Waits for a child to end and removes it from the process table.
 pub(crate) fn wait(pidfd: BorrowedFd<'_>) -> nix::Result<End> {
     loop {
