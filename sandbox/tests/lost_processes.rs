@@ -2,16 +2,22 @@
 //! child of its process, so nothing else may run in it.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
-use std::time::{Duration, Instant};
+mod alone;
+
+use std::time::Duration;
 
 use dayfly_jobs::Bytes;
-use dayfly_sandbox::{Cancel, Command, Jail, Pool, SandboxError, Stdio};
+use dayfly_sandbox::{Cancel, Command, Jail, Pool, Stdio};
+
+use crate::alone::{built, children, wait_until_full};
 
 #[test]
 fn lost_processes_are_noticed_and_replaced() {
     let policy = dayfly_policies::Catalog::builtin().get("interpreted").unwrap();
     let limits = policy.default_limits().clone();
-    let Some(jail) = built(Jail::builder(policy).build()) else { return };
+    let Some(jail) = built("lost_processes_are_noticed_and_replaced", Jail::builder(policy).build()) else {
+        return;
+    };
     let echo = Command::new("/bin/echo", limits.clone()).arg("works").stdout(Stdio::capture(Bytes::new(64)));
     let pool = Pool::new(jail.clone(), 2).unwrap();
     wait_until_full(&pool, 2);
@@ -35,39 +41,6 @@ fn lost_processes_are_noticed_and_replaced() {
         killer.join().unwrap();
         assert_eq!(children(), Vec::<i32>::new(), "round {round}, ended: {ended}");
     }
-}
-
-/// The jail, or a named skip where none can be made and none is demanded.
-fn built(jail: Result<Jail, SandboxError>) -> Option<Jail> {
-    use std::io::Write;
-    jail.inspect_err(|error| {
-        assert!(std::env::var_os("DAYFLY_REQUIRE").is_none(), "this test must run here: {error}");
-        let line = format!("SKIP lost_processes_are_noticed_and_replaced: {error}\n");
-        std::io::stderr().write_all(line.as_bytes()).unwrap();
-        if let Some(log) = std::env::var_os("DAYFLY_SKIP_LOG") {
-            let file = std::fs::OpenOptions::new().append(true).create(true).open(log);
-            file.unwrap().write_all(line.as_bytes()).unwrap();
-        }
-    })
-    .ok()
-}
-
-fn wait_until_full(pool: &Pool, size: usize) {
-    let start = Instant::now();
-    while pool.ready() < size {
-        assert!(start.elapsed() < Duration::from_secs(20), "the pool does not fill");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-/// Numbers of this process's children.
-fn children() -> Vec<i32> {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    let list = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("children"));
-    let lists = tasks.filter_map(|task| list(task.unwrap()).ok());
-    lists
-        .flat_map(|list| list.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<_>>())
-        .collect()
 }
 
 #[expect(clippy::disallowed_methods, reason = "plays the stranger who kills by number")]

@@ -13,8 +13,8 @@ use super::{Scope, StoreError};
 /// The deliveries of a scheduler.
 #[async_trait]
 pub trait Reports {
-    /// Deliveries that are due and for which there is room. They are not due again before `again`, so that one that was taken by
-    /// a scheduler that was killed is sent once more.
+    /// Deliveries that are due and for which there is room. They are not due again before `again`, so that one that
+    /// was taken by a scheduler that was killed is sent once more.
     async fn due(&self, room: &Room, again: Timestamp, now: Timestamp) -> Result<Due, StoreError>;
 
     /// Notes what became of an attempt to deliver.
