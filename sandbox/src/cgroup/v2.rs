@@ -5,7 +5,7 @@ mod place;
 mod total;
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use nix::errno::Errno;
@@ -17,7 +17,7 @@ use super::make::{self, MakeError};
 use super::parse::Mount;
 use super::{CgroupError, Claim, Driver, Group, GroupName, Layout, TotalGroup, Wants, claim, parse};
 use group::V2Group;
-pub(super) use place::Place;
+use place::Place;
 use total::V2Total;
 
 use crate::slot::SlotNumber;
@@ -25,10 +25,18 @@ use crate::slot::SlotNumber;
 /// The driver.
 #[derive(Debug)]
 pub(super) struct V2 {
-    place: Place,
-    /// Replaced when a sweep has removed it.
-    parent: RwLock<Arc<Dir>>,
+    mount: Mount,
+    wish: Option<PathBuf>,
+    /// Chosen anew when it is gone: what was somebody else's to remove before is then ours to make.
+    parent: RwLock<Parent>,
     facts: Arc<Facts>,
+}
+
+/// The group that ours are in.
+#[derive(Debug, Clone)]
+struct Parent {
+    place: Place,
+    dir: Arc<Dir>,
 }
 
 /// What a group must know of the host.
@@ -47,26 +55,23 @@ const OPTIONAL: [&str; 2] = ["cpu", "cpuset"];
 impl V2 {
     /// A driver for the hierarchy mounted there, with groups below `wish`, or below what suits this process.
     pub(super) fn open(mount: &Mount, wish: Option<&Path>) -> Result<Self, CgroupError> {
-        Self::at(place::choose(mount, wish)?)
-    }
-
-    fn at(place: Place) -> Result<Self, CgroupError> {
         let (parent, facts) = make::again(|| {
-            let parent = place.prepare()?;
-            let facts = facts(&place, &parent)?;
+            let parent = Parent::find(mount, wish)?;
+            let facts = facts(&parent)?;
             Ok((parent, Arc::new(facts)))
         })?;
-        Ok(Self { place, parent: RwLock::new(Arc::new(parent)), facts })
+        let wish = wish.map(Path::to_path_buf);
+        Ok(Self { mount: mount.clone(), wish, parent: RwLock::new(parent), facts })
     }
 
-    fn parent(&self) -> Arc<Dir> {
+    fn parent(&self) -> Parent {
         self.parent.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Makes the parent again after a sweep of another process found it empty and removed it.
     fn renew(&self) -> Result<(), CgroupError> {
-        let parent = make::again(|| self.place.prepare())?;
-        *self.parent.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(parent);
+        let parent = make::again(|| Parent::find(&self.mount, self.wish.as_deref()))?;
+        *self.parent.write().unwrap_or_else(PoisonError::into_inner) = parent;
         Ok(())
     }
 
@@ -76,8 +81,16 @@ impl V2 {
         name: &GroupName,
         open: impl Fn(&Arc<Dir>) -> Result<T, CgroupError>,
     ) -> Result<T, CgroupError> {
-        let attempt = || make_below(&self.parent(), name, &open);
+        let attempt = || make_below(&self.parent().dir, name, &open);
         make::group(name, attempt, || self.remove_leftover(name), || self.renew())
+    }
+}
+
+impl Parent {
+    fn find(mount: &Mount, wish: Option<&Path>) -> Result<Self, CgroupError> {
+        let place = place::choose(mount, wish)?;
+        let dir = Arc::new(place.prepare()?);
+        Ok(Self { place, dir })
     }
 }
 
@@ -123,7 +136,7 @@ impl Driver for V2 {
     }
 
     fn claim(&self, slot: SlotNumber) -> Result<Option<Claim>, CgroupError> {
-        make::renewed(|| claim::take(&self.parent(), slot), || self.renew())
+        make::renewed(|| claim::take(&self.parent().dir, slot), || self.renew())
     }
 
     fn create(&self, name: &GroupName, wants: Wants) -> Result<Box<dyn Group>, CgroupError> {
@@ -139,11 +152,11 @@ impl Driver for V2 {
     }
 
     fn groups(&self) -> Result<BTreeSet<GroupName>, CgroupError> {
-        GroupName::all_in(&self.parent())
+        GroupName::all_in(&self.parent().dir)
     }
 
     fn remove_leftover(&self, name: &GroupName) -> Result<(), CgroupError> {
-        let parent = self.parent();
+        let parent = self.parent().dir;
         let Some(dir) = parent.child(name.as_str())? else { return Ok(()) };
         group::kill(&dir)?;
         GroupName::all_in(&dir)?.iter().try_for_each(|below| dir.remove(below.as_str()))?;
@@ -152,15 +165,16 @@ impl Driver for V2 {
 
     fn remove_parent(&self) -> Result<bool, CgroupError> {
         // A parent that is gone needs no removing.
-        match make::unless_gone(claim::take_all(&self.parent()))? {
+        let parent = self.parent();
+        match make::unless_gone(claim::take_all(&parent.dir))? {
             Some(None) => Ok(false),
-            Some(Some(_alone)) => self.place.remove(),
+            Some(Some(_alone)) => parent.place.remove(),
             None => Ok(true),
         }
     }
 }
 
-fn facts(place: &Place, parent: &Dir) -> Result<Facts, CgroupError> {
+fn facts(Parent { place, dir: parent }: &Parent) -> Result<Facts, CgroupError> {
     let available = parent.read("cgroup.controllers")?;
     let mut lacks = Vec::new();
     for (facility, controller) in [(Facility::CpuQuota, "cpu"), (Facility::CpuSet, "cpuset")] {
