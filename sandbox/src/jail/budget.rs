@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use dayfly_jobs::CpuTime;
 
-/// The kernel brings a running process's CPU time up to date at its timer tick at the latest, so looking
-/// more often than this finds nothing new.
+/// How old the kernel's count of a running process's CPU time can be: it is brought up to date at the timer tick at
+/// the latest, which comes 100 times a second or more often.
+pub(crate) const STALE: Duration = Duration::from_millis(10);
+
+/// Looking more often than this would cost more than it tells.
 const SHORTEST: Duration = Duration::from_micros(500);
 
 /// How long to wait before the budget can possibly be spent, with so many processors to spend it on at
@@ -22,6 +25,15 @@ pub(crate) fn next_look(limit: CpuTime, used: CpuTime, processors: u32) -> Optio
     Some((left.as_duration() / processors.max(1)).max(SHORTEST))
 }
 
+/// Commands that did nothing since the last exact look are looked at no more often than this.
+const IDLE: Duration = Duration::from_millis(2);
+
+/// The wait until the next look at a command that may have run since the last one: one that sleeps just below its limit
+/// must not cost more than one that runs.
+pub(crate) fn unless_idle(wait: Duration, ran: bool) -> Duration {
+    if ran { wait } else { wait.max(IDLE) }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -35,6 +47,13 @@ mod tests {
         assert_eq!(next_look(second, CpuTime::default(), 4), Some(Duration::from_millis(250)));
         assert_eq!(next_look(second, second, 1), Some(SHORTEST));
         assert_eq!(next_look(second, CpuTime::micros(1_000_001), 1), None);
+    }
+
+    #[test]
+    fn only_idle_commands_are_given_more_time() {
+        assert_eq!(unless_idle(SHORTEST, true), SHORTEST);
+        assert_eq!(unless_idle(SHORTEST, false), IDLE);
+        assert_eq!(unless_idle(IDLE * 5, false), IDLE * 5);
     }
 
     proptest! {

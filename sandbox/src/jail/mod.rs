@@ -24,6 +24,7 @@ mod streams;
 mod supervise;
 mod template;
 mod total;
+mod visitor;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -7,14 +7,13 @@ use dayfly_jobs::{CpuTime, Limit, Limits, StartFailure};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
-use nix::time::{clock_getcpuclockid, clock_gettime};
-use nix::unistd::Pid;
 
 use super::classify::{KillReason, overfull, start_failure};
 use super::report::{self, Report};
 use super::shape::Shape;
 use super::spawn::{self, Parked};
 use super::streams::{self, Input, Outlet, Taken};
+use super::visitor::Visitor;
 use super::{budget, total};
 use crate::cgroup::Group;
 use crate::sys::pidfd::{self, End};
@@ -83,6 +82,10 @@ pub(crate) struct Supervisor<'a> {
     /// When the program began; until it has, when it was told to.
     started: Instant,
     next_look: Instant,
+    /// Makes what is seen exact, where it can.
+    visitor: Option<Visitor>,
+    /// CPU time at the last look.
+    seen: CpuTime,
     progress: Progress,
     killed: Option<KillReason>,
     input_bytes: u64,
@@ -107,6 +110,8 @@ impl<'a> Supervisor<'a> {
             about_to_start: None,
             started: now,
             next_look: now + total::first_look(watch.together.as_ref(), own).unwrap_or_default(),
+            visitor: Visitor::new(watch.shape.processors),
+            seen: CpuTime::default(),
             progress: Progress { at: now, cpu: CpuTime::default(), bytes: 0 },
             killed: None,
             input_bytes: 0,
@@ -307,9 +312,8 @@ impl<'a> Supervisor<'a> {
         if now >= self.started + self.watch.limits.wall_time.as_duration() {
             return self.kill(KillReason::Limit(Limit::WallTime));
         }
-        let used = self.cpu_used()?;
-        let own = budget::next_look(self.watch.limits.cpu_time, used, self.watch.processors);
-        match total::next_look(self.watch.together.as_ref(), own)? {
+        let (used, wait) = self.look()?;
+        match wait {
             Some(wait) => self.next_look = now + wait,
             None if self.watch.shape.waived.contains(&Limit::CpuTime) => {
                 self.next_look = now + Duration::from_secs(1);
@@ -332,15 +336,28 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    fn cpu_used(&self) -> Result<CpuTime, SandboxError> {
-        // Asking for a running process's own clock brings the group's counter up to date, which otherwise
-        // waits for the next timer tick. A process that has just ended has nothing to add.
-        let job = Pid::from_raw(self.watch.parked.child.pid);
-        clock_getcpuclockid(job).and_then(clock_gettime).ok();
-        match self.watch.group {
-            Some(group) => Ok(group.cpu_time()?.saturating_sub(self.watch.baseline)),
-            None => Ok(CpuTime::default()),
+    /// The CPU time used, and how long until more than the limits allow can be; `None` when more was.
+    fn look(&mut self) -> Result<(CpuTime, Option<Duration>), SandboxError> {
+        let (mut used, mut wait) = self.glance()?;
+        if let Some(visitor) = &self.visitor
+            && wait.is_some_and(|wait| wait < budget::STALE)
+        {
+            visitor.visit(self.watch.parked)?;
+            (used, wait) = self.glance()?;
+            wait = wait.map(|wait| budget::unless_idle(wait, used > self.seen));
         }
+        self.seen = used;
+        Ok((used, wait))
+    }
+
+    /// The same, as the kernel's counters say, which may lag behind by [`budget::STALE`].
+    fn glance(&self) -> Result<(CpuTime, Option<Duration>), SandboxError> {
+        let used = match self.watch.group {
+            Some(group) => group.cpu_time()?.saturating_sub(self.watch.baseline),
+            None => CpuTime::default(),
+        };
+        let own = budget::next_look(self.watch.limits.cpu_time, used, self.watch.processors);
+        Ok((used, total::next_look(self.watch.together.as_ref(), own)?))
     }
 
     /// Kills the command, for the first reason that is given.
@@ -349,11 +366,17 @@ impl<'a> Supervisor<'a> {
             return Ok(());
         }
         self.killed = Some(reason);
-        match self.watch.group {
-            Some(group) if !self.watch.last => Ok(group.kill()?),
-            // The end of the PID namespace takes everything with it.
-            _ => pidfd::kill(self.watch.init).map_err(|errno| SandboxError::system("kill the job", errno)),
+        if let Some(group) = self.watch.group
+            && !self.watch.last
+        {
+            return Ok(group.kill()?);
         }
+        // The end of the PID namespace takes everything with it. Init dies slower than the command, which goes on
+        // meanwhile.
+        let command = self.watch.parked.child.pidfd.as_fd();
+        pidfd::kill(command)
+            .and_then(|()| pidfd::kill(self.watch.init))
+            .map_err(|errno| SandboxError::system("kill the job", errno))
     }
 
     fn reap(&self) -> Result<Option<End>, SandboxError> {

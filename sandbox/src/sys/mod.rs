@@ -11,6 +11,7 @@ pub(crate) mod message;
 pub(crate) mod mount;
 pub(crate) mod pidfd;
 pub(crate) mod process;
+pub(crate) mod sched;
 pub(crate) mod seccomp;
 pub(crate) mod xattr;
 
