@@ -154,7 +154,9 @@ impl SandboxError {
 
     pub(crate) fn namespaces(errno: Errno) -> Self {
         let fix = match errno {
-            Errno::ENOSPC | Errno::EUSERS => "raise user.max_user_namespaces (sysctl)",
+            Errno::ENOSPC | Errno::EUSERS => {
+                "raise user.max_user_namespaces and user.max_net_namespaces (sysctl)"
+            }
             Errno::EPERM | Errno::EACCES => {
                 "allow unprivileged user namespaces (see dayfly doctor), or run as root"
             }

@@ -24,6 +24,8 @@ pub enum SetupStage {
     Pivot,
     /// Setting the host name.
     HostName,
+    /// Making the jail's network namespace, and entering it.
+    Network,
     /// Bringing up the loopback interface.
     Loopback,
     /// Making the jail's init harmless and unreachable.
@@ -57,7 +59,7 @@ pub enum SetupStage {
 }
 
 impl SetupStage {
-    const ALL: [Self; 24] = [
+    const ALL: [Self; 25] = [
         Self::Identity,
         Self::Propagation,
         Self::CloneTree,
@@ -67,6 +69,7 @@ impl SetupStage {
         Self::Proc,
         Self::Pivot,
         Self::HostName,
+        Self::Network,
         Self::Loopback,
         Self::Harden,
         Self::Join,
@@ -103,6 +106,7 @@ impl SetupStage {
             Self::Proc => "mount /proc",
             Self::Pivot => "change to the new root",
             Self::HostName => "set the host name",
+            Self::Network => "make or enter the network namespace",
             Self::Loopback => "bring up the loopback interface",
             Self::Harden => "harden init",
             Self::Join => "enter the namespaces",
@@ -138,6 +142,6 @@ mod tests {
             assert_eq!(usize::try_from(stage.number()), Ok(number));
             assert_eq!(SetupStage::from_number(stage.number()), Some(stage));
         }
-        assert_eq!(SetupStage::from_number(24), None);
+        assert_eq!(SetupStage::from_number(25), None);
     }
 }

@@ -27,6 +27,8 @@ pub(crate) struct Brief<'a> {
     /// The jail's namespaces but for that of mounts, the user namespace first: it gives the rights to join the
     /// others.
     pub namespaces: &'a [BorrowedFd<'a>],
+    /// Whether there is none for networks among them: then the courier makes it, and hands it over.
+    pub makes_network: bool,
     /// The jail's mount namespace.
     pub mounts: BorrowedFd<'a>,
     /// Our end of the socket to the supervisor; closes on exec.
@@ -73,6 +75,9 @@ fn deliver(brief: &Brief<'_>) -> Result<(), Failure> {
     // While /proc is still the host's.
     raise_oom_score().stage(SetupStage::Session)?;
     brief.namespaces.iter().try_for_each(|file| pidfd::enter_namespace(*file)).stage(SetupStage::Join)?;
+    if brief.makes_network {
+        make_network(brief.report).stage(SetupStage::Network)?;
+    }
     // The new process is in the PID namespace, which entering it does not do for ourselves. We still have
     // the host's user id, which is what the cgroup's owner check looks at.
     let flags = u64::from(libc::CLONE_PARENT.unsigned_abs());
@@ -82,6 +87,13 @@ fn deliver(brief: &Brief<'_>) -> Result<(), Failure> {
         Cloned::Child => command_process(brief),
         Cloned::Parent(_) => Ok(()),
     }
+}
+
+/// It belongs to the jail's user namespace, which we are in by now.
+fn make_network(report: BorrowedFd<'_>) -> nix::Result<()> {
+    process::new_network_namespace()?;
+    let own = openat(AT_FDCWD, c"/proc/self/ns/net", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    report::send_network(report, own.as_raw_fd())
 }
 
 fn raise_oom_score() -> nix::Result<()> {

@@ -18,7 +18,7 @@ use super::report::{self, Failure, InStage};
 use crate::SetupStage;
 use crate::sys::fd::open_beneath;
 use crate::sys::mount::{self, Attributes};
-use crate::sys::{caps, fd, message, process};
+use crate::sys::{caps, fd, message, pidfd, process};
 
 /// What init needs, all of it made before the clone.
 pub(crate) struct Brief<'a> {
@@ -70,6 +70,7 @@ fn build(brief: &mut Brief<'_>) -> Result<[OwnedFd; 2], Failure> {
     fchdir(&root).stage(SetupStage::Pivot)?;
     mount::pivot_to_working_folder().stage(SetupStage::Pivot)?;
     nix::unistd::sethostname("dayfly").stage(SetupStage::HostName)?;
+    enter_network(brief.control)?;
     if brief.plan.loopback {
         process::loopback_up().stage(SetupStage::Loopback)?;
     }
@@ -77,6 +78,13 @@ fn build(brief: &mut Brief<'_>) -> Result<[OwnedFd; 2], Failure> {
     let workspace = openat(AT_FDCWD, c"/box", flags, Mode::empty()).stage(SetupStage::Pivot)?;
     let scratch = openat(AT_FDCWD, super::root::SCRATCH, flags, Mode::empty()).stage(SetupStage::Pivot)?;
     Ok([workspace, scratch])
+}
+
+/// Enters the network namespace. The courier makes it beside us: that takes the kernel as long as all of the root.
+fn enter_network(control: BorrowedFd<'_>) -> Result<(), Failure> {
+    let made = message::receive(control, &mut [0; 1]).stage(SetupStage::Network)?;
+    let [Some(network), ..] = made.fds else { process::exit_now(0) };
+    pidfd::enter_namespace(network.as_fd()).stage(SetupStage::Network)
 }
 
 /// Without privilege outside, the trees can only be cloned here, with the rights of the user we run for.

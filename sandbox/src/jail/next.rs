@@ -55,6 +55,14 @@ impl Next {
         }
     }
 
+    /// Hands the network namespace that it makes to init.
+    pub(crate) fn hand_network(&self, shape: &Shape, init: &mut Init) -> Result<(), SandboxError> {
+        match &self.stage {
+            Stage::Coming(courier) => spawn::hand_network(shape, courier, init),
+            Stage::Here(_) => Ok(()),
+        }
+    }
+
     /// Tells it that the root is built.
     pub(crate) fn send_in(&self) -> Result<(), SandboxError> {
         match &self.stage {

@@ -40,6 +40,8 @@ impl<T> InStage<T> for nix::Result<T> {
 pub(crate) enum Report {
     /// Init has built the root; the descriptors are the workspace and a folder of the writable tree.
     Ready(OwnedFd, OwnedFd),
+    /// The courier has made the jail's network namespace.
+    Network(OwnedFd),
     /// The command's process waits for its command.
     Parked,
     /// The filter is in place and the program is next; the descriptor receives the calls the filter hands over.
@@ -59,6 +61,7 @@ const READY: u32 = 1;
 const PARKED: u32 = 2;
 const FILTERED: u32 = 3;
 const FAILED: u32 = 4;
+const NETWORK: u32 = 5;
 
 type Wire = [u32; 4];
 
@@ -72,6 +75,10 @@ fn send(socket: BorrowedFd<'_>, wire: Wire, fds: &[RawFd]) -> nix::Result<()> {
 
 pub(crate) fn send_ready(socket: BorrowedFd<'_>, folders: [RawFd; 2]) -> nix::Result<()> {
     send(socket, [READY, 0, 0, 0], &folders)
+}
+
+pub(crate) fn send_network(socket: BorrowedFd<'_>, namespace: RawFd) -> nix::Result<()> {
+    send(socket, [NETWORK, 0, 0, 0], &[namespace])
 }
 
 pub(crate) fn send_parked(socket: BorrowedFd<'_>) -> nix::Result<()> {
@@ -115,6 +122,7 @@ pub(crate) fn receive(socket: BorrowedFd<'_>) -> nix::Result<Report> {
     let [first, second, ..] = received.fds;
     match (wire, first, second) {
         ([READY, ..], Some(workspace), Some(scratch)) => Ok(Report::Ready(workspace, scratch)),
+        ([NETWORK, ..], Some(namespace), None) => Ok(Report::Network(namespace)),
         ([PARKED, ..], None, None) => Ok(Report::Parked),
         ([FILTERED, seconds, nanos, _], Some(listener), None) => {
             Ok(Report::Filtered { listener, at: Duration::new(seconds.into(), nanos) })

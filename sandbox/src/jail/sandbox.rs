@@ -53,7 +53,7 @@ impl JailSandbox {
         let slot = slots.acquire(shape.driver.as_deref())?;
         let identity = identity_of(&slot);
         let mut whole = Whole::make(shape, &slot)?;
-        let init = spawn::start_init(shape, identity)?;
+        let mut init = spawn::start_init(shape, identity)?;
         let next = match Next::start(shape, &slot, &init, identity, whole.as_mut(), wants) {
             Ok(next) => next,
             Err(error) => {
@@ -61,7 +61,11 @@ impl JailSandbox {
                 return Err(error);
             }
         };
-        match spawn::await_built(shape, &init).and_then(|built| next.send_in().map(|()| built)) {
+        let built = next
+            .hand_network(shape, &mut init)
+            .and_then(|()| spawn::await_built(shape, &init))
+            .and_then(|built| next.send_in().map(|()| built));
+        match built {
             Ok(built) => Ok(Self {
                 shape: Arc::clone(shape),
                 identity,

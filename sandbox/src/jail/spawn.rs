@@ -29,8 +29,10 @@ pub(crate) struct Init {
     child: Child,
     /// Closing this ends the jail.
     control: OwnedFd,
-    /// Its namespaces, where we may not join them through the process.
+    /// The namespaces it was made with, where we may not join them through the process.
     namespaces: Vec<OwnedFd>,
+    /// The one the first courier makes.
+    network: Option<OwnedFd>,
 }
 
 impl Init {
@@ -42,6 +44,14 @@ impl Init {
     /// takes the kernel a while: it should be a process that ends beside ours.
     pub(crate) fn forget_namespaces(&mut self) {
         self.namespaces.clear();
+        self.network = None;
+    }
+
+    /// What a courier joins, the user namespace first and that of mounts last.
+    fn to_join(&self) -> Vec<BorrowedFd<'_>> {
+        let last = self.namespaces.len().saturating_sub(1);
+        let (others, mounts) = self.namespaces.split_at(last);
+        others.iter().chain(&self.network).chain(mounts).map(AsFd::as_fd).collect()
     }
 }
 
@@ -83,14 +93,14 @@ pub(super) fn patient_pair() -> Result<(OwnedFd, OwnedFd), SandboxError> {
 
 /// The same as files in `/proc`. The user namespace comes first: it gives the rights to join the others. That of
 /// mounts comes last: it is joined when init has built the root.
-pub(super) const NAMESPACE_FILES: [&str; 6] = ["user", "pid", "net", "ipc", "uts", "mnt"];
+pub(super) const NAMESPACE_FILES: [&str; 5] = ["user", "pid", "ipc", "uts", "mnt"];
 
-pub(crate) const NAMESPACES: libc::c_int = libc::CLONE_NEWUSER
-    | libc::CLONE_NEWPID
-    | libc::CLONE_NEWNS
-    | libc::CLONE_NEWNET
-    | libc::CLONE_NEWIPC
-    | libc::CLONE_NEWUTS;
+/// The namespaces that init is made with.
+const OF_INIT: libc::c_int =
+    libc::CLONE_NEWUSER | libc::CLONE_NEWPID | libc::CLONE_NEWNS | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+
+/// All namespaces of a jail.
+pub(crate) const NAMESPACES: libc::c_int = OF_INIT | libc::CLONE_NEWNET;
 
 /// Starts init with its namespaces; it builds the root while we go on.
 pub(crate) fn start_init(shape: &Shape, identity: Identity) -> Result<Init, SandboxError> {
@@ -110,7 +120,7 @@ pub(crate) fn start_init(shape: &Shape, identity: Identity) -> Result<Init, Sand
             clone_init(&mut brief, identity.first(), 0, None).map_err(SandboxError::namespaces)?
         }
     };
-    let mut init = Init { child, control, namespaces: Vec::new() };
+    let mut init = Init { child, control, namespaces: Vec::new(), network: None };
     match introduce(&mut init, identity) {
         Ok(()) => Ok(init),
         Err(error) => {
@@ -127,7 +137,7 @@ pub(super) fn clone_init(
     flags: libc::c_int,
     born: Option<&AtomicI32>,
 ) -> nix::Result<Child> {
-    let request = CloneRequest { flags: u64::from((NAMESPACES | flags).unsigned_abs()), born, cgroup: None };
+    let request = CloneRequest { flags: u64::from((OF_INIT | flags).unsigned_abs()), born, cgroup: None };
     // SAFETY: the child runs `init::run`, which keeps the rules of its module and does not return.
     let mut make = || match unsafe { clone3(&request) }? {
         Cloned::Child => init::run(brief),
@@ -244,9 +254,10 @@ pub(crate) fn start_courier(
         Some(Entry::V1(files)) => (None, files.iter().map(AsFd::as_fd).collect()),
         None => (None, Vec::new()),
     };
-    let namespaces: Vec<_> = init.namespaces.iter().map(AsFd::as_fd).collect();
-    let ranged = identity.is_range();
-    let luggage = Luggage { report: theirs.as_fd(), namespaces: &namespaces, cgroup, tasks: &tasks };
+    let namespaces = init.to_join();
+    let (ranged, makes_network) = (identity.is_range(), init.network.is_none());
+    let luggage =
+        Luggage { report: theirs.as_fd(), namespaces: &namespaces, makes_network, cgroup, tasks: &tasks };
     if let Some(made) = shape.origin.make_courier(shape, ranged, &luggage) {
         return made.map(|(child, born)| Courier { child, report, born });
     }
@@ -256,6 +267,7 @@ pub(crate) fn start_courier(
     let brief = child::Brief {
         plan: &shape.plan,
         namespaces: others,
+        makes_network,
         mounts: *mounts,
         report: theirs.as_fd(),
         keep: &keep,
@@ -268,6 +280,24 @@ pub(crate) fn start_courier(
     };
     let child = clone_courier(&brief, 0, None).map_err(system("start a process"))?;
     Ok(Courier { child, report, born })
+}
+
+/// Hands the network namespace from the courier that made it to init.
+pub(crate) fn hand_network(shape: &Shape, courier: &Courier, init: &mut Init) -> Result<(), SandboxError> {
+    let network = match report::receive(courier.report.as_fd()) {
+        Ok(Report::Network(network)) => network,
+        Ok(Report::Failed(Failure { stage: SetupStage::Network, errno, .. })) => {
+            return Err(SandboxError::namespaces(errno));
+        }
+        other => return Err(not_parked(shape, other)),
+    };
+    let sent = message::send(init.control.as_fd(), b"!", &[network.as_raw_fd()]);
+    init.network = Some(network);
+    match sent {
+        // It failed before; what it has to say about that is read next.
+        Ok(()) | Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(()),
+        Err(errno) => Err(SandboxError::system("hand over the network", errno)),
+    }
 }
 
 /// Tells the courier's process that the root is built.
@@ -328,8 +358,9 @@ pub(crate) fn recall(courier: Courier) {
 /// reaped or abandoned, because init ends last. Gives what is left of the namespaces: whoever lets go of them takes
 /// them apart, which takes the kernel a while.
 pub(crate) fn end(init: Init) -> Vec<OwnedFd> {
-    let Init { child, control, namespaces } = init;
+    let Init { child, control, mut namespaces, network } = init;
     drop(control);
     pidfd::end(child.pidfd.as_fd());
+    namespaces.extend(network);
     namespaces
 }

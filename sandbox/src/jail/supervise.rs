@@ -253,7 +253,7 @@ impl<'a> Supervisor<'a> {
                     None => Err(spawn::setup_error(self.watch.shape, failure)),
                 }
             }
-            Report::Ready(..) | Report::Parked => Err(SandboxError::CommandLost),
+            Report::Ready(..) | Report::Network(_) | Report::Parked => Err(SandboxError::CommandLost),
         }
     }
 

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use nix::errno::Errno;
 
-use self::request::Request;
+use self::request::{Request, Traits};
 use self::serve::{Post, serve};
 use super::identity::Identity;
 use super::shape::Shape;
@@ -53,16 +53,20 @@ const NUMBERS: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 pub(crate) struct Luggage<'a> {
     /// Its end of the socket to the supervisor.
     pub report: BorrowedFd<'a>,
-    /// All namespaces of the jail, that of mounts last.
+    /// All namespaces that the jail has so far, that of mounts last.
     pub namespaces: &'a [BorrowedFd<'a>],
+    /// Whether that of networks is not among them.
+    pub makes_network: bool,
     /// The folder of the command's cgroup, where it is one of version 2.
     pub cgroup: Option<BorrowedFd<'a>>,
     /// The files through which its process enters its cgroups of version 1.
     pub tasks: &'a [BorrowedFd<'a>],
 }
 
-/// Namespaces that a courier joins, the one of mounts last.
-const NAMESPACES: usize = spawn::NAMESPACE_FILES.len();
+/// How many namespaces a courier joins, the one of mounts last.
+fn joined(makes_network: bool) -> usize {
+    spawn::NAMESPACE_FILES.len() + usize::from(!makes_network)
+}
 
 impl Origin {
     /// A template, made with the first jail.
@@ -102,13 +106,17 @@ impl Origin {
         let Self::Template(template) = self else { return None };
         let fixed = [luggage.report].into_iter().chain(luggage.namespaces.iter().copied());
         let fds: Vec<_> = fixed.chain(luggage.cgroup).chain(luggage.tasks.iter().copied()).collect();
-        if fds.len() > MAX_FDS || luggage.namespaces.len() != NAMESPACES {
+        if fds.len() > MAX_FDS || luggage.namespaces.len() != joined(luggage.makes_network) {
             return None;
         }
-        let version_2 = luggage.cgroup.is_some();
+        let (version_2, makes_network) = (luggage.cgroup.is_some(), luggage.makes_network);
         let ask = |template: &Template| {
             let ((number, index), (born, born_index)) = (template.number()?, template.number()?);
-            let request = Request::Courier { number: index, born: born_index, ranged, version_2 };
+            let request = Request::Courier {
+                number: index,
+                born: born_index,
+                traits: Traits { ranged, version_2, makes_network },
+            };
             let failed = |errno| SandboxError::system("start a process", errno);
             match template.ask(request, &number, &fds, failed) {
                 Ok(courier) => Ok((courier, born)),

@@ -110,6 +110,12 @@ pub(crate) fn new_cgroup_namespace() -> nix::Result<()> {
     Errno::result(unsafe { libc::unshare(libc::CLONE_NEWCGROUP) }).map(drop)
 }
 
+/// Enters a new network namespace, which belongs to the present user namespace.
+pub(crate) fn new_network_namespace() -> nix::Result<()> {
+    // SAFETY: takes no pointers.
+    Errno::result(unsafe { libc::unshare(libc::CLONE_NEWNET) }).map(drop)
+}
+
 /// Sets the execution domain to plain Linux, whatever we were started with.
 pub(crate) fn reset_personality() -> nix::Result<()> {
     // SAFETY: takes no pointers.

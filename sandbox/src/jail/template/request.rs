@@ -6,7 +6,18 @@ pub(super) enum Request {
     /// An init, as this user of the host if its jail has a range: control socket, trees.
     Init { number: u16, first: Option<u32> },
     /// A courier: report socket, namespaces, and its groups of either version.
-    Courier { number: u16, born: u16, ranged: bool, version_2: bool },
+    Courier { number: u16, born: u16, traits: Traits },
+}
+
+/// What a courier must know about its jail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Traits {
+    /// Whether the jail has a range of user ids.
+    pub ranged: bool,
+    /// Whether its group is of version 2.
+    pub version_2: bool,
+    /// Whether it makes the network namespace.
+    pub makes_network: bool,
 }
 
 /// A request as it is sent.
@@ -23,8 +34,9 @@ impl Request {
         let (kind, number, other) = match self {
             Self::Init { number, first: None } => ([0, 0], number, 0),
             Self::Init { number, first: Some(first) } => ([0, 1], number, first),
-            Self::Courier { number, born, ranged, version_2 } => {
-                ([1, u8::from(ranged) | u8::from(version_2) << 1], number, u32::from(born))
+            Self::Courier { number, born, traits: Traits { ranged, version_2, makes_network } } => {
+                let flags = u8::from(ranged) | u8::from(version_2) << 1 | u8::from(makes_network) << 2;
+                ([1, flags], number, u32::from(born))
             }
         };
         let ([kind, flags], [low, high], [a, b, c, d]) = (kind, number.to_ne_bytes(), other.to_ne_bytes());
@@ -39,8 +51,11 @@ impl Request {
             1 => Some(Self::Courier {
                 number,
                 born: u16::try_from(other).ok()?,
-                ranged: flags & 1 != 0,
-                version_2: flags & 2 != 0,
+                traits: Traits {
+                    ranged: flags & 1 != 0,
+                    version_2: flags & 2 != 0,
+                    makes_network: flags & 4 != 0,
+                },
             }),
             _ => None,
         }
@@ -53,11 +68,17 @@ mod tests {
 
     #[test]
     fn a_request_is_read_as_it_was_written() {
+        let traits = |bits: u8| Traits {
+            ranged: bits & 1 != 0,
+            version_2: bits & 2 != 0,
+            makes_network: bits & 4 != 0,
+        };
         for request in [
             Request::Init { number: 3, first: None },
             Request::Init { number: 1023, first: Some(u32::MAX) },
-            Request::Courier { number: 1, born: 513, ranged: true, version_2: false },
-            Request::Courier { number: 2, born: 7, ranged: false, version_2: true },
+            Request::Courier { number: 1, born: 513, traits: traits(1) },
+            Request::Courier { number: 2, born: 7, traits: traits(2) },
+            Request::Courier { number: 3, born: 8, traits: traits(4) },
         ] {
             assert_eq!(Request::read(request.words()), Some(request));
         }

@@ -5,8 +5,8 @@ use std::sync::atomic::AtomicI32;
 
 use nix::errno::Errno;
 
-use super::NAMESPACES;
-use super::request::{Request, Words};
+use super::joined;
+use super::request::{Request, Traits, Words};
 use crate::jail::shape::Shape;
 use crate::jail::{child, init, spawn};
 use crate::sys::clone::{Child, SharedNumbers};
@@ -58,9 +58,9 @@ fn make(post: &Post<'_>, words: Words, fds: Fds) -> nix::Result<Child> {
     let number = post.numbers.at(request.number().into()).ok_or(Errno::EPROTO)?;
     match request {
         Request::Init { first, .. } => make_init(post, first, number, keep, fds),
-        Request::Courier { born, ranged, version_2, .. } => {
+        Request::Courier { born, traits, .. } => {
             let born = post.numbers.at(born.into()).ok_or(Errno::EPROTO)?;
-            make_courier(post, (number, born), (ranged, version_2), keep, &fds)
+            make_courier(post, (number, born), traits, keep, &fds)
         }
     }
 }
@@ -87,18 +87,21 @@ fn make_init(
 fn make_courier(
     post: &Post<'_>,
     (number, born): (&AtomicI32, &AtomicI32),
-    (ranged, version_2): (bool, bool),
+    Traits { ranged, version_2, makes_network }: Traits,
     keep: &[RawFd],
     fds: &Fds,
 ) -> nix::Result<Child> {
     let mut open = [post.socket; MAX_FDS];
     let count = fds.iter().flatten().zip(&mut open).map(|(fd, slot)| *slot = fd.as_fd()).count();
-    let (fixed, groups) =
-        open.get(..count).and_then(|all| all.split_at_checked(1 + NAMESPACES)).ok_or(Errno::EPROTO)?;
+    let (fixed, groups) = open
+        .get(..count)
+        .and_then(|all| all.split_at_checked(1 + joined(makes_network)))
+        .ok_or(Errno::EPROTO)?;
     let [report, namespaces @ .., mounts] = fixed else { return Err(Errno::EPROTO) };
     let brief = child::Brief {
         plan: &post.shape.plan,
         namespaces,
+        makes_network,
         mounts: *mounts,
         report: *report,
         keep,
