@@ -1,13 +1,16 @@
 //! Watching one command from the moment it gets its order until its first process has ended.
 
+mod time;
+
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dayfly_jobs::{CpuTime, Limit, Limits, StartFailure};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
+use self::time::Progress;
 use super::classify::{KillReason, overfull, start_failure};
 use super::report::{self, Report};
 use super::shape::Shape;
@@ -19,9 +22,6 @@ use crate::cgroup::Group;
 use crate::sys::pidfd::{self, End};
 use crate::sys::{fd, seccomp};
 use crate::{Cancel, SandboxError, SetupStage};
-
-/// CPU time that counts as progress against an idle limit.
-const PROGRESS: CpuTime = CpuTime::millis(1);
 
 /// What a supervisor watches and what it may do.
 pub(crate) struct Watch<'a> {
@@ -91,13 +91,6 @@ pub(crate) struct Supervisor<'a> {
     input_bytes: u64,
     output_bytes: u64,
     buffer: Vec<u8>,
-}
-
-/// When the command last did something.
-struct Progress {
-    at: Instant,
-    cpu: CpuTime,
-    bytes: u64,
 }
 
 impl<'a> Supervisor<'a> {
@@ -189,18 +182,6 @@ impl<'a> Supervisor<'a> {
             interest.filter(|_| alive).map(|(fd, flags)| (source, fd, flags))
         }));
         sources
-    }
-
-    /// When something is due even if nothing happens.
-    fn deadline(&self) -> Instant {
-        let limits = self.watch.limits;
-        if self.killed.is_some() {
-            return Instant::now() + Duration::from_secs(1);
-        }
-        let wall = self.started + limits.wall_time.as_duration();
-        let idle = limits.idle_time.map(|idle| self.progress.at + idle.as_duration());
-        let cpu = self.watch.group.map(|_| self.next_look);
-        [Some(wall), idle, cpu].into_iter().flatten().min().unwrap_or(wall)
     }
 
     fn handle(&mut self, source: Source) -> Result<(), SandboxError> {
@@ -301,63 +282,6 @@ impl<'a> Supervisor<'a> {
             self.kill(KillReason::Limit(Limit::Output))?;
         }
         Ok(taken)
-    }
-
-    /// Kills what is over a time limit and plans the next look.
-    fn check_time(&mut self) -> Result<(), SandboxError> {
-        let now = Instant::now();
-        if self.killed.is_some() || now < self.deadline() {
-            return Ok(());
-        }
-        if now >= self.started + self.watch.limits.wall_time.as_duration() {
-            return self.kill(KillReason::Limit(Limit::WallTime));
-        }
-        let (used, wait) = self.look()?;
-        match wait {
-            Some(wait) => self.next_look = now + wait,
-            None if self.watch.shape.waived.contains(&Limit::CpuTime) => {
-                self.next_look = now + Duration::from_secs(1);
-            }
-            None => return self.kill(KillReason::Limit(Limit::CpuTime)),
-        }
-        self.check_progress(now, used)
-    }
-
-    fn check_progress(&mut self, now: Instant, cpu: CpuTime) -> Result<(), SandboxError> {
-        let bytes = self.input_bytes + self.output_bytes;
-        if cpu.saturating_sub(self.progress.cpu) >= PROGRESS || bytes > self.progress.bytes {
-            self.progress = Progress { at: now, cpu, bytes };
-        }
-        match self.watch.limits.idle_time {
-            Some(idle) if now >= self.progress.at + idle.as_duration() => {
-                self.kill(KillReason::Limit(Limit::IdleTime))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The CPU time used, and how long until more than the limits allow can be; `None` when more was.
-    fn look(&mut self) -> Result<(CpuTime, Option<Duration>), SandboxError> {
-        let (mut used, mut wait) = self.glance()?;
-        if let Some(visitor) = &self.visitor
-            && wait.is_some_and(|wait| wait < budget::STALE)
-        {
-            visitor.visit(self.watch.parked)?;
-            (used, wait) = self.glance()?;
-            wait = wait.map(|wait| budget::unless_idle(wait, used > self.seen));
-        }
-        self.seen = used;
-        Ok((used, wait))
-    }
-
-    /// The same, as the kernel's counters say, which may lag behind by [`budget::STALE`].
-    fn glance(&self) -> Result<(CpuTime, Option<Duration>), SandboxError> {
-        let used = match self.watch.group {
-            Some(group) => group.cpu_time()?.saturating_sub(self.watch.baseline),
-            None => CpuTime::default(),
-        };
-        let own = budget::next_look(self.watch.limits.cpu_time, used, self.watch.processors);
-        Ok((used, total::next_look(self.watch.together.as_ref(), own)?))
     }
 
     /// Kills the command, for the first reason that is given.

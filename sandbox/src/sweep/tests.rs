@@ -16,7 +16,7 @@ fn a_sweep_removes_what_the_dead_left_and_nothing_else() {
     let (living, dead) = (take(&slots), take(&slots));
     let make = |slot: &Slot| bench.driver.create(&slot.next_group(), Wants::default()).unwrap();
     let (kept, left) = (make(&living), [make(&dead), make(&dead)]);
-    let mut child = spawn(&*left[0], "sleep 30");
+    let mut child = spawn(&*left[0], "exec sleep 30");
     drop((dead, left));
 
     let report = sweep_with(&*bench.driver, &slots).unwrap();

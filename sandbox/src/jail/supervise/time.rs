@@ -1,0 +1,91 @@
+//! The limits on time: when they are due, and what was used by then.
+
+use std::time::{Duration, Instant};
+
+use dayfly_jobs::{CpuTime, Limit};
+
+use super::Supervisor;
+use crate::SandboxError;
+use crate::jail::classify::KillReason;
+use crate::jail::{budget, total};
+
+/// CPU time that counts as progress against an idle limit.
+const PROGRESS: CpuTime = CpuTime::millis(1);
+
+/// When the command last did something.
+pub(super) struct Progress {
+    pub(super) at: Instant,
+    pub(super) cpu: CpuTime,
+    pub(super) bytes: u64,
+}
+
+impl Supervisor<'_> {
+    /// When something is due even if nothing happens.
+    pub(super) fn deadline(&self) -> Instant {
+        let limits = self.watch.limits;
+        if self.killed.is_some() {
+            return Instant::now() + Duration::from_secs(1);
+        }
+        let wall = self.started + limits.wall_time.as_duration();
+        let idle = limits.idle_time.map(|idle| self.progress.at + idle.as_duration());
+        let cpu = self.watch.group.map(|_| self.next_look);
+        [Some(wall), idle, cpu].into_iter().flatten().min().unwrap_or(wall)
+    }
+
+    /// Kills what is over a time limit and plans the next look.
+    pub(super) fn check_time(&mut self) -> Result<(), SandboxError> {
+        let now = Instant::now();
+        if self.killed.is_some() || now < self.deadline() {
+            return Ok(());
+        }
+        if now >= self.started + self.watch.limits.wall_time.as_duration() {
+            return self.kill(KillReason::Limit(Limit::WallTime));
+        }
+        let (used, wait) = self.look()?;
+        match wait {
+            Some(wait) => self.next_look = now + wait,
+            None if self.watch.shape.waived.contains(&Limit::CpuTime) => {
+                self.next_look = now + Duration::from_secs(1);
+            }
+            None => return self.kill(KillReason::Limit(Limit::CpuTime)),
+        }
+        self.check_progress(now, used)
+    }
+
+    fn check_progress(&mut self, now: Instant, cpu: CpuTime) -> Result<(), SandboxError> {
+        let bytes = self.input_bytes + self.output_bytes;
+        if cpu.saturating_sub(self.progress.cpu) >= PROGRESS || bytes > self.progress.bytes {
+            self.progress = Progress { at: now, cpu, bytes };
+        }
+        match self.watch.limits.idle_time {
+            Some(idle) if now >= self.progress.at + idle.as_duration() => {
+                self.kill(KillReason::Limit(Limit::IdleTime))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The CPU time used, and how long until more than the limits allow can be; `None` when more was.
+    fn look(&mut self) -> Result<(CpuTime, Option<Duration>), SandboxError> {
+        let (mut used, mut wait) = self.glance()?;
+        if let Some(visitor) = &self.visitor
+            && wait.is_some_and(|wait| wait < budget::STALE)
+        {
+            visitor.visit(self.watch.parked)?;
+            (used, wait) = self.glance()?;
+            wait = wait.map(|wait| budget::unless_idle(wait, used > self.seen));
+        }
+        self.seen = used;
+        Ok((used, wait))
+    }
+
+    /// The same, as the kernel's counters say, which may lag behind by [`budget::STALE`].
+    fn glance(&self) -> Result<(CpuTime, Option<Duration>), SandboxError> {
+        let used = match self.watch.group {
+            Some(group) => group.cpu_time()?.saturating_sub(self.watch.baseline),
+            None => CpuTime::default(),
+        };
+        let own = budget::next_look(self.watch.limits.cpu_time, used, self.watch.processors);
+        Ok((used, total::next_look(self.watch.together.as_ref(), own)?))
+    }
+}
