@@ -25,13 +25,12 @@ pub(crate) fn next_look(limit: CpuTime, used: CpuTime, processors: u32) -> Optio
     Some((left.as_duration() / processors.max(1)).max(SHORTEST))
 }
 
-/// Commands that did nothing since the last exact look are looked at no more often than this.
+/// Commands that do nothing are looked at no more often than this.
 const IDLE: Duration = Duration::from_millis(2);
 
-/// The wait until the next look at a command that may have run since the last one: one that sleeps just below its limit
-/// must not cost more than one that runs.
-pub(crate) fn unless_idle(wait: Duration, ran: bool) -> Duration {
-    if ran { wait } else { wait.max(IDLE) }
+/// The wait until the next look, which is longer for a command that was seen doing nothing.
+pub(crate) fn unless_idle(wait: Duration, idle: bool) -> Duration {
+    if idle { wait.max(IDLE) } else { wait }
 }
 
 #[cfg(test)]
@@ -51,9 +50,9 @@ mod tests {
 
     #[test]
     fn only_idle_commands_are_given_more_time() {
-        assert_eq!(unless_idle(SHORTEST, true), SHORTEST);
-        assert_eq!(unless_idle(SHORTEST, false), IDLE);
-        assert_eq!(unless_idle(IDLE * 5, false), IDLE * 5);
+        assert_eq!(unless_idle(SHORTEST, false), SHORTEST);
+        assert_eq!(unless_idle(SHORTEST, true), IDLE);
+        assert_eq!(unless_idle(IDLE * 5, true), IDLE * 5);
     }
 
     proptest! {

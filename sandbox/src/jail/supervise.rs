@@ -86,6 +86,8 @@ pub(crate) struct Supervisor<'a> {
     visitor: Option<Visitor>,
     /// CPU time at the last look.
     seen: CpuTime,
+    /// Whether the last exact look found that nothing was used since the one before.
+    idle: bool,
     progress: Progress,
     killed: Option<KillReason>,
     input_bytes: u64,
@@ -105,6 +107,7 @@ impl<'a> Supervisor<'a> {
             next_look: now + total::first_look(watch.together.as_ref(), own).unwrap_or_default(),
             visitor: Visitor::new(watch.shape.processors),
             seen: CpuTime::default(),
+            idle: false,
             progress: Progress { at: now, cpu: CpuTime::default(), bytes: 0 },
             killed: None,
             input_bytes: 0,

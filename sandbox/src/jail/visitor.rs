@@ -7,16 +7,15 @@
 use std::fs;
 
 use super::spawn::Parked;
-use crate::SandboxError;
-use crate::sys::sched::{Places, ShortTurns};
+use crate::sys::sched::{self, ShortTurns};
 
-/// More processors are not visited each time, only that of the command's first process.
+/// More processors than this are not visited each time, only that of the command's first process, as its main thread
+/// goes. What others use is then seen at the tick.
 const MOST: u32 = 8;
 
-/// A thread that goes where a command runs.
+/// A thread that goes where a command runs, as far as it may run there itself.
 #[derive(Debug)]
 pub(crate) struct Visitor {
-    places: Places,
     processors: u32,
     _turns: ShortTurns,
 }
@@ -25,18 +24,16 @@ impl Visitor {
     /// On a host with so many processors. `None` where the kernel would let a visit wait for the end of the command's
     /// turn, which may last longer than to the tick.
     pub(crate) fn new(processors: u32) -> Option<Self> {
-        let turns = ShortTurns::take()?;
-        let places = Places::of_this_thread().ok()?;
-        Some(Self { places, processors, _turns: turns })
+        Some(Self { processors, _turns: ShortTurns::take()? })
     }
 
     /// Visits the processors on which a command runs.
-    pub(crate) fn visit(&self, command: &Parked) -> Result<(), SandboxError> {
-        let visited = match self.processors {
-            0..=MOST => self.places.visit((0..self.processors).map(|processor| processor as usize)),
-            _ => self.places.visit(processor_of(command.child.pid).into_iter()),
-        };
-        visited.map_err(|errno| SandboxError::system("go back to all processors", errno))
+    pub(crate) fn visit(&self, command: &Parked) {
+        if self.processors <= MOST {
+            sched::visit(|_| true);
+        } else if let Some(last) = processor_of(command.child.pid) {
+            sched::visit(|processor| processor == last);
+        }
     }
 }
 

@@ -52,29 +52,29 @@ fn set_attributes(wanted: &libc::sched_attr) -> nix::Result<()> {
     unsafe { syscall!(libc::SYS_sched_setattr, 0, std::ptr::from_ref(wanted), 0) }.map(drop)
 }
 
-/// Where this thread may run.
-#[derive(Debug)]
-pub(crate) struct Places(CpuSet);
-
-impl Places {
-    /// # Errors
-    /// The kernel does not tell; it has more processors than a set can name.
-    pub(crate) fn of_this_thread() -> nix::Result<Self> {
-        sched_getaffinity(Pid::from_raw(0)).map(Self)
+/// Runs for a moment on each processor that `wanted` picks out of those where this thread may run, one after the
+/// other, and goes back to where it may run.
+pub(crate) fn visit(wanted: impl Fn(usize) -> bool) {
+    let this = Pid::from_raw(0);
+    let Ok(home) = sched_getaffinity(this) else { return };
+    let may_run = |processor: &usize| home.is_set(*processor).unwrap_or(false);
+    for processor in (0..CpuSet::count()).filter(may_run).filter(|processor| wanted(*processor)) {
+        let mut one = CpuSet::new();
+        // What was taken from us meanwhile is not visited.
+        one.set(processor).and_then(|()| sched_setaffinity(this, &one)).ok();
     }
-
-    /// Runs on each of these processors for a moment, one after the other. One where we may not run is left out.
-    ///
-    /// # Errors
-    /// The thread could not be let go back to where it may run.
-    pub(crate) fn visit(&self, processors: impl Iterator<Item = usize>) -> nix::Result<()> {
-        for processor in processors {
-            let mut one = CpuSet::new();
-            // What cannot be named or entered cannot be visited.
-            one.set(processor).and_then(|()| sched_setaffinity(Pid::from_raw(0), &one)).ok();
-        }
-        sched_setaffinity(Pid::from_raw(0), &self.0)
+    if sched_setaffinity(this, &home).is_err() {
+        // All of them were taken. Of the whole set the kernel keeps what we have now.
+        sched_setaffinity(this, &everywhere()).ok();
     }
+}
+
+fn everywhere() -> CpuSet {
+    let mut all = CpuSet::new();
+    (0..CpuSet::count()).for_each(|processor| {
+        all.set(processor).ok();
+    });
+    all
 }
 
 #[cfg(test)]
@@ -91,10 +91,16 @@ mod tests {
     }
 
     #[test]
-    fn a_visitor_comes_home() {
-        let places = Places::of_this_thread().unwrap();
-        // The last one is no processor of any host.
-        places.visit([0, 1, CpuSet::count() - 1, CpuSet::count()].into_iter()).unwrap();
-        assert_eq!(Places::of_this_thread().unwrap().0, places.0);
+    fn a_visitor_stays_where_it_may_and_comes_home() {
+        let home = sched_getaffinity(Pid::from_raw(0)).unwrap();
+        let asked = std::sync::Mutex::new(Vec::new());
+        visit(|processor| {
+            asked.lock().unwrap().push(processor);
+            true
+        });
+        let ours: Vec<_> = (0..CpuSet::count()).filter(|at| home.is_set(*at).unwrap()).collect();
+        assert_eq!(asked.into_inner().unwrap(), ours);
+        assert_eq!(sched_getaffinity(Pid::from_raw(0)).unwrap(), home);
+        sched_setaffinity(Pid::from_raw(0), &everywhere()).unwrap();
     }
 }

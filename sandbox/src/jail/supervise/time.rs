@@ -66,17 +66,20 @@ impl Supervisor<'_> {
     }
 
     /// The CPU time used, and how long until more than the limits allow can be; `None` when more was.
+    ///
+    /// Near the limit it is exact for a command that runs. One that was seen doing nothing costs no visits until its
+    /// counter moves, which it does at the next tick at the latest: else sleeping just below the limit would cost the
+    /// host more than running.
     fn look(&mut self) -> Result<(CpuTime, Option<Duration>), SandboxError> {
         let (mut used, mut wait) = self.glance()?;
-        if let Some(visitor) = &self.visitor
-            && wait.is_some_and(|wait| wait < budget::STALE)
-        {
-            visitor.visit(self.watch.parked)?;
+        let is_near = wait.is_some_and(|wait| wait < budget::STALE);
+        if let Some(visitor) = self.visitor.as_ref().filter(|_| is_near && (used > self.seen || !self.idle)) {
+            visitor.visit(self.watch.parked);
             (used, wait) = self.glance()?;
-            wait = wait.map(|wait| budget::unless_idle(wait, used > self.seen));
+            self.idle = used == self.seen;
         }
         self.seen = used;
-        Ok((used, wait))
+        Ok((used, wait.map(|wait| budget::unless_idle(wait, self.idle && is_near))))
     }
 
     /// The same, as the kernel's counters say, which may lag behind by [`budget::STALE`].
