@@ -68,6 +68,7 @@ macro_rules! contract {
             }
             leases {
                 a_job_runs_to_its_end
+                a_job_began_when_its_steps_did_and_not_before_its_lease
                 a_word_that_is_said_again_is_answered_again
                 a_late_result_is_refused_and_told
                 the_last_loss_quarantines

@@ -2,7 +2,7 @@
 
 use dayfly_jobs::state::{Event, Standing};
 use dayfly_jobs::wire::{Happened, JobSummary};
-use dayfly_jobs::{Attempt, JobId, QueueName, State, TenantName, Timestamp, WorkerName};
+use dayfly_jobs::{Attempt, JobId, QueueName, State, StepResult, TenantName, Timestamp, WorkerName};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::rows::{Columns, int, json, moment};
@@ -135,6 +135,14 @@ impl Job {
         self.events += 1;
         self.fresh.push((self.events, now.0, self.standing.attempt.0, json(what)?));
         Ok(())
+    }
+
+    /// Corrects when its first step began by a step that has ended by `now`: the word of a beginning takes its time to
+    /// come. What a worker says moves it to its lease at most.
+    pub(super) fn ran(&mut self, step: &StepResult, now: Timestamp) {
+        let since = step.end().as_micros().div_ceil(1000);
+        let began = Timestamp(now.0.saturating_sub(since)).max(self.leased.unwrap_or(now));
+        self.started = self.started.map(|told| told.min(began));
     }
 
     /// Lets an event happen, with everything that follows from it: counts of its lane, what its tenant used, what is
