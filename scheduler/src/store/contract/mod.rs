@@ -56,6 +56,7 @@ macro_rules! contract {
             queue {
                 what_is_submitted_is_there
                 a_key_gives_the_same_job_again
+                whoever_is_told_that_a_job_is_in_line_gets_it
                 a_batch_is_queued_whole_or_not_at_all
                 caps_hold
                 different_needs_are_bounded
