@@ -91,6 +91,14 @@ pub struct StepResult {
     pub begin: WallTime,
 }
 
+impl StepResult {
+    /// From the beginning of the first step to the end of this one.
+    pub fn end(&self) -> WallTime {
+        let ran = self.outcome.as_ref().map_or(0, |outcome| outcome.usage.wall_time.as_micros());
+        WallTime::micros(self.begin.as_micros().saturating_add(ran))
+    }
+}
+
 /// A small file given back in the result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct OutputFile {

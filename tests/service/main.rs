@@ -11,5 +11,6 @@ mod kills;
 mod late;
 mod polls;
 mod readers;
+mod terminal;
 mod twice;
 mod workers;

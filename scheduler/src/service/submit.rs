@@ -41,14 +41,16 @@ impl Service {
             retry_of: submission.retry_of,
         });
         let begin = Instant::now();
-        let submitted = self.store.submit(jobs.collect(), now).await;
+        // Whoever is woken asks after the jobs are in line, and so is answered with them by the same commit.
+        let wake = || {
+            for wanted in &wanted {
+                self.waiters.wake(wanted.clone());
+            }
+        };
+        let submitted = self.store.submit_telling(jobs.collect(), now, &wake).await;
         self.metrics.stored("submit", begin);
         let submitted = submitted?;
-        let new = submitted.iter().zip(wanted).filter(|(submitted, _)| submitted.created);
-        for (_, wanted) in new {
-            self.metrics.submitted.inc();
-            self.waiters.wake(wanted);
-        }
+        submitted.iter().filter(|submitted| submitted.created).for_each(|_| self.metrics.submitted.inc());
         if let Some(patience) = patience {
             self.due.at_latest(now.plus_millis(patience.as_micros() / 1000));
         }

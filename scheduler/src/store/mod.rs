@@ -41,7 +41,18 @@ pub trait Store: Tokens + Tenants + Secrets + Blobs + Reports + Send + Sync + De
     /// Queues jobs, all or none. A job whose key was used before by its tenant (for the same spec, within the
     /// retention of keys) is not queued again: the first one's id comes back. Its queue must exist, and the secrets
     /// and blobs it names must be its tenant's.
-    async fn submit(&self, jobs: Vec<NewJob>, now: Timestamp) -> Result<Vec<Submitted>, StoreError>;
+    async fn submit(&self, jobs: Vec<NewJob>, now: Timestamp) -> Result<Vec<Submitted>, StoreError> {
+        self.submit_telling(jobs, now, &|| {}).await
+    }
+
+    /// The same, and calls `in_line` as soon as every claim that is asked for from then on sees the jobs, which may be
+    /// before they are durable. What becomes of them is not known by then.
+    async fn submit_telling(
+        &self,
+        jobs: Vec<NewJob>,
+        now: Timestamp,
+        in_line: &(dyn Fn() + Send + Sync),
+    ) -> Result<Vec<Submitted>, StoreError>;
 
     /// One job, if it exists and belongs to `scope`.
     async fn job(&self, scope: &Scope, id: JobId) -> Result<Option<JobDetail>, StoreError>;

@@ -8,6 +8,7 @@ mod gate;
 mod paper;
 mod process;
 mod running;
+mod terminal;
 
 pub use client::{Answer, Call, Client, block_on, spawn};
 pub use faults::faults;
@@ -15,3 +16,4 @@ pub use gate::Gate;
 pub use paper::PaperWorker;
 pub use process::Process;
 pub use running::{Service, job, sweep};
+pub use terminal::Terminal;

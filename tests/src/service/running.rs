@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{Call, Client, Process, faults};
+use super::{Call, Client, Process, Terminal, faults};
 use crate::{baseline, dayfly, soon};
 
 /// A job with one step that runs this script. The script stands in the command line of its process.
@@ -143,6 +143,16 @@ impl Service {
         let mut command = command(&[], self.folder.path(), &[]);
         command.args(arguments).env("DAYFLY_SERVER", &self.url).env("DAYFLY_TOKEN", self.client.token());
         command.output().unwrap()
+    }
+
+    /// Starts a command of the client in a terminal of so many columns.
+    pub fn in_terminal(&self, columns: u16, arguments: &[&str]) -> Terminal {
+        let size = format!("stty rows {} cols {columns}; exec \"$0\" \"$@\"", Terminal::ROWS);
+        let words = ["bash", "-c", &size].map(str::to_owned);
+        let mut command = command(&words, self.folder.path(), &[]);
+        command.args(arguments).env("TERM", "xterm-256color");
+        command.env("DAYFLY_SERVER", &self.url).env("DAYFLY_TOKEN", self.client.token());
+        Terminal::spawn(&command, columns)
     }
 
     /// An administrator's client.

@@ -2,7 +2,7 @@
 
 use dayfly_jobs::state::Refused;
 use dayfly_jobs::wire::{Completion, Happened, Progress, Renewal};
-use dayfly_jobs::{Attempt, LeaseId, State, StepResult, WallTime, WorkerName};
+use dayfly_jobs::{Attempt, JobResult, LeaseId, State, StepResult, WallTime, WorkerName};
 
 use super::samples::*;
 use crate::store::{NewJob, Scope, Store, StoreError};
@@ -48,6 +48,47 @@ pub(crate) async fn a_job_runs_to_its_end(store: &impl Store) {
     let events = ["submitted", "leased", "step_started", "step_ended", "step_started", "step_ended", "ended"];
     assert_eq!(story(store, lease.job).await, events);
     assert_eq!(store.tick(after(10_000_000), 10).await.unwrap().lost, []);
+}
+
+/// A step that ended so long after the first one began, having run for the second number of milliseconds.
+fn ran(step: usize, end_ms: u64, wall_ms: u64) -> StepResult {
+    let outcome = serde_json::json!({
+        "termination": {"kind": "exited", "code": 0}, "limits": spec().limits, "enforced_by": {},
+        "usage": {
+            "cpu_time_us": 0, "user_time_us": 0, "system_time_us": 0, "wall_time_us": wall_ms * 1000,
+            "peak_memory_bytes": 0, "peak_processes": 1, "refused_processes": 0, "input_bytes": 0,
+            "output_bytes": 0, "oom_kills": 0, "throttled_time_us": 0
+        },
+        "timings": {"setup_us": 0, "run_us": 0, "teardown_us": 0},
+    });
+    let outcome = serde_json::from_value(outcome).unwrap();
+    let begin = WallTime::micros((end_ms.saturating_sub(wall_ms) * 1000).saturating_sub(1));
+    StepResult { name: format!("step {step}"), outcome, log_start: 0, log_end: 0, begin }
+}
+
+pub(crate) async fn a_job_began_when_its_steps_did_and_not_before_its_lease(store: &impl Store) {
+    let worker = worker(store, "w").await;
+    let tell = |step, result| Progress::StepEnded { step, result: Box::new(result) };
+    for (n, first, last, began) in [
+        // The word of the beginning came 200 ms late, that of the end sooner, and the result sooner still.
+        (1_u32, ran(0, 1000, 1000), ran(1, 2000, 900), 1000),
+        // A clock that ran away, or a lie: not before the lease.
+        (2, ran(0, 1_000_000, 1_000_000), ran(1, u64::MAX / 1000, u64::MAX / 2000), 0),
+        // Or slow: when it was told.
+        (3, ran(0, 1, 0), ran(1, 1, 0), 1200),
+    ] {
+        let at = |millis| after(u64::from(n) * 10_000 + millis);
+        submit_one(store, job("a", n.into()), NOW).await;
+        let lease = take_one(store, &worker, at(0)).await;
+        store.progress(&worker, lease, vec![started(0)], at(1200)).await.unwrap();
+        let summary = || async { store.job(&Scope::All, lease.job).await.unwrap().unwrap().summary };
+        assert_eq!(summary().await.started_ms, Some(at(1200)));
+        store.progress(&worker, lease, vec![tell(0, first.clone()), started(1)], at(2100)).await.unwrap();
+        let result = JobResult { steps: vec![first, last], ..passed() };
+        store.complete(&worker, lease, finished(result), at(3000)).await.unwrap();
+        let told = summary().await;
+        assert_eq!((told.leased_ms, told.started_ms), (Some(at(0)), Some(at(began))), "{n}");
+    }
 }
 
 pub(crate) async fn a_word_that_is_said_again_is_answered_again(store: &impl Store) {

@@ -56,6 +56,7 @@ macro_rules! contract {
             queue {
                 what_is_submitted_is_there
                 a_key_gives_the_same_job_again
+                whoever_is_told_that_a_job_is_in_line_gets_it
                 a_batch_is_queued_whole_or_not_at_all
                 caps_hold
                 different_needs_are_bounded
@@ -68,6 +69,7 @@ macro_rules! contract {
             }
             leases {
                 a_job_runs_to_its_end
+                a_job_began_when_its_steps_did_and_not_before_its_lease
                 a_word_that_is_said_again_is_answered_again
                 a_late_result_is_refused_and_told
                 the_last_loss_quarantines

@@ -40,6 +40,23 @@ pub(crate) async fn a_key_gives_the_same_job_again(store: &impl Store) {
     assert_eq!((both[0].id, both[0].created, both[1].created), (both[1].id, true, false));
 }
 
+pub(crate) async fn whoever_is_told_that_a_job_is_in_line_gets_it(store: &impl Store) {
+    let worker = worker(store, "w").await;
+    let told = tokio::sync::Notify::new();
+    let in_line = || told.notify_one();
+    let claim = async {
+        told.notified().await;
+        take_one(store, &worker, NOW).await
+    };
+    let (submitted, lease) = tokio::join!(store.submit_telling(vec![job("a", 1)], NOW, &in_line), claim);
+    assert_eq!(submitted.unwrap()[0].id, lease.job);
+    let unknown =
+        NewJob { spec: dayfly_jobs::JobSpec { queue: "none".parse().unwrap(), ..spec() }, ..job("a", 2) };
+    assert!(store.submit_telling(vec![unknown], NOW, &in_line).await.is_err());
+    told.notified().await;
+    assert_eq!(take(store, &worker, 8, NOW).await.len(), 0, "what was in line may be refused");
+}
+
 pub(crate) async fn a_batch_is_queued_whole_or_not_at_all(store: &impl Store) {
     let mut bad = job("a", 3);
     bad.spec.queue = "nowhere".parse().unwrap();

@@ -9,7 +9,7 @@ use super::job::{Job, job_columns};
 use super::rows::{Columns, moment};
 use super::writer::Change;
 use super::{lanes, starts, workers};
-use crate::dispatch::{Board, Choice, HOLD_MS, Offer};
+use crate::dispatch::{Board, Choice, HOLD_MS, Head, Offer};
 use crate::store::{self, Claimed, StoreError};
 
 /// Give a worker what fits.
@@ -23,7 +23,7 @@ impl Change for Claim {
 
     async fn apply(&self, db: &mut SqliteConnection) -> Result<Self::Answer, StoreError> {
         let worker = workers::heard(db, &self.claim.worker, self.now).await?;
-        if worker.draining || self.claim.max == 0 {
+        if worker.draining || self.claim.max == 0 || !worker.work {
             return Ok(Vec::new());
         }
         let mut offer = offer(&self.claim, worker.capacity);
@@ -58,13 +58,12 @@ impl Claim {
     ) -> Result<Claimed, StoreError> {
         let lane = board.lanes()[place].clone();
         offer.take(&lane.needs);
-        let mut job = head(db, lane.id).await?;
+        let (mut job, spec, next) = first(db, lane.id).await?;
         self.lease(db, &mut job).await?;
-        if let Some(turned) = board.leased(place, lanes::next(db, lane.id).await?, offer) {
+        if let Some(turned) = board.leased(place, next, offer) {
             starts::keep(db, &lane, turned).await?;
         }
         let lease = LeaseId { job: job.id, attempt: job.standing.attempt };
-        let spec = spec(db, &job).await?;
         Ok(Claimed { lease, tenant: job.tenant, spec, submitted: job.submitted })
     }
 
@@ -81,19 +80,19 @@ impl Claim {
     }
 }
 
-async fn head(db: &mut SqliteConnection, lane: i64) -> Result<Job, StoreError> {
+/// The first job of a lane with its spec, and the one behind it.
+async fn first(db: &mut SqliteConnection, lane: i64) -> Result<(Job, JobSpec, Option<Head>), StoreError> {
     let row = sqlx::query(concat!(
         "SELECT ",
         job_columns!(),
-        " FROM jobs WHERE lane = ? AND state = 'queued' ORDER BY rank, id LIMIT 1"
+        ", spec, next_rank, next_waits_ms FROM (SELECT * FROM jobs WHERE lane = ?1 AND state = 'queued' \
+         ORDER BY rank, id LIMIT 1) JOIN specs ON specs.job = id LEFT JOIN (SELECT rank AS next_rank, \
+         waits_ms AS next_waits_ms FROM jobs WHERE lane = ?1 AND state = 'queued' ORDER BY rank, id LIMIT 1 OFFSET 1) \
+         ON TRUE"
     ));
-    Job::from_row(&row.bind(lane).fetch_one(db).await?)
-}
-
-async fn spec(db: &mut SqliteConnection, job: &Job) -> Result<JobSpec, StoreError> {
-    let row =
-        sqlx::query("SELECT spec FROM specs WHERE job = ?").bind(job.id.to_string()).fetch_one(db).await?;
-    Columns(&row).json("spec")
+    let row = row.bind(lane).fetch_one(db).await?;
+    let next = lanes::head(&Columns(&row), "next_rank", "next_waits_ms")?;
+    Ok((Job::from_row(&row)?, Columns(&row).json("spec")?, next))
 }
 
 async fn hold(

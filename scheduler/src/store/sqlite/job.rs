@@ -2,11 +2,12 @@
 
 use dayfly_jobs::state::{Event, Standing};
 use dayfly_jobs::wire::{Happened, JobSummary};
-use dayfly_jobs::{Attempt, JobId, QueueName, State, TenantName, Timestamp, WorkerName};
+use dayfly_jobs::{Attempt, JobId, QueueName, State, StepResult, TenantName, Timestamp, WorkerName};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::rows::{Columns, int, json, moment};
 use super::{lanes, reports};
+use crate::dispatch::Usage;
 use crate::store::StoreError;
 
 macro_rules! job_columns {
@@ -49,6 +50,10 @@ pub(super) struct Job {
     pub(super) kept_bytes: u64,
     /// Events that are not saved yet: number, moment, attempt, what.
     fresh: Vec<(u64, u64, u32, String)>,
+    /// What its lane does not know yet.
+    moved: Option<lanes::Moved>,
+    /// What its tenant has used with it, which is not saved yet.
+    charged: Option<Usage>,
 }
 
 impl Job {
@@ -87,6 +92,8 @@ impl Job {
             log_bytes: row.number("log_bytes")?,
             kept_bytes: row.number("kept_bytes")?,
             fresh: Vec::new(),
+            moved: None,
+            charged: None,
         })
     }
 
@@ -137,6 +144,14 @@ impl Job {
         Ok(())
     }
 
+    /// Corrects when its first step began by a step that has ended by `now`: the word of a beginning takes its time to
+    /// come. What a worker says moves it to its lease at most.
+    pub(super) fn ran(&mut self, step: &StepResult, now: Timestamp) {
+        let since = step.end().as_micros().div_ceil(1000);
+        let began = Timestamp(now.0.saturating_sub(since)).max(self.leased.unwrap_or(now));
+        self.started = self.started.map(|told| told.min(began));
+    }
+
     /// Lets an event happen, with everything that follows from it: counts of its lane, what its tenant used, what is
     /// due next, and at its end the reports. The caller has noted the event and set the reason for the case that
     /// the job ends by it, and saves afterwards.
@@ -152,9 +167,9 @@ impl Job {
         if before == after || is_held(before) && is_held(after) {
             return Ok(());
         }
-        lanes::moved(db, self, before, now).await?;
+        self.moved = Some(lanes::moved(self, before, now));
         if is_held(before) {
-            lanes::charge(db, self, now).await?;
+            self.charged = Some(lanes::charge(db, self, now).await?);
         }
         match after {
             State::Queued => self.wait(now),
@@ -193,53 +208,59 @@ impl Job {
         Ok(())
     }
 
-    /// Saves what can change, and the events that are new.
+    /// Saves what can change, the events that are new, and what has changed for its lane and its tenant: all of it
+    /// handed to the database at once, for that is what a statement costs.
     pub(super) async fn save(&mut self, db: &mut SqliteConnection) -> Result<(), StoreError> {
         let Standing { state, attempt, strikes, cancel } = self.standing;
-        sqlx::query(
-            "UPDATE jobs SET state = ?2, attempt = ?3, strikes = ?4, cancel = ?5, worker = ?6, reason = ?7, \
-             exit_code = ?8, leased_ms = ?9, started_ms = ?10, ended_ms = ?11, due_ms = ?12, waits_ms = ?13, \
-             patience_ms = ?14, events = ?15, noted = ?16, log_bytes = ?17, kept_bytes = ?18 WHERE id = ?1",
-        )
-        .bind(self.id.to_string())
-        .bind(state.name())
-        .bind(attempt.0)
-        .bind(strikes)
-        .bind(cancel)
-        .bind(self.worker.as_ref().map(WorkerName::as_str))
-        .bind(self.reason.as_deref())
-        .bind(self.exit_code)
-        .bind(self.leased.map(moment))
-        .bind(self.started.map(moment))
-        .bind(self.ended.map(moment))
-        .bind(self.due.map(moment))
-        .bind(moment(self.waits))
-        .bind(self.patience_ms.map(int))
-        .bind(int(self.events))
-        .bind(int(self.noted))
-        .bind(int(self.log_bytes))
-        .bind(int(self.kept_bytes))
-        .execute(&mut *db)
-        .await?;
-        self.save_events(db).await
-    }
-
-    async fn save_events(&mut self, db: &mut SqliteConnection) -> Result<(), StoreError> {
-        if self.fresh.is_empty() {
-            return Ok(());
-        }
-        let fresh = json(&std::mem::take(&mut self.fresh))?;
-        sqlx::query(
-            "INSERT INTO events (job, seq, at_ms, attempt, what) \
-             SELECT ?1, value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?2)",
-        )
-        .bind(self.id.to_string())
-        .bind(fresh)
-        .execute(db)
-        .await?;
+        let (lane, moved) =
+            (self.moved.is_some().then_some(self.lane), self.moved.take().unwrap_or_default());
+        let (charged, fresh) = (self.charged.take(), json(&std::mem::take(&mut self.fresh))?);
+        sqlx::query(SAVE)
+            .bind(moved.queued)
+            .bind(moved.running)
+            .bind(moved.leased_sum_ms)
+            .bind(moved.queued)
+            .bind(moved.queued)
+            .bind(moved.running)
+            .bind(lane)
+            .bind(charged.map(|usage| usage.amount))
+            .bind(charged.map(|usage| moment(usage.at)))
+            .bind(charged.map(|_| self.tenant.as_str()))
+            .bind(state.name())
+            .bind(attempt.0)
+            .bind(strikes)
+            .bind(cancel)
+            .bind(self.worker.as_ref().map(WorkerName::as_str))
+            .bind(self.reason.as_deref())
+            .bind(self.exit_code)
+            .bind(self.leased.map(moment))
+            .bind(self.started.map(moment))
+            .bind(self.ended.map(moment))
+            .bind(self.due.map(moment))
+            .bind(moment(self.waits))
+            .bind(self.patience_ms.map(int))
+            .bind(int(self.events))
+            .bind(int(self.noted))
+            .bind(int(self.log_bytes))
+            .bind(int(self.kept_bytes))
+            .bind(self.id.to_string())
+            .bind(self.id.to_string())
+            .bind(fresh)
+            .execute(db)
+            .await?;
         Ok(())
     }
 }
+
+/// A lane or a tenant that is NULL is none.
+const SAVE: &str = "UPDATE lanes SET queued = queued + ?, running = running + ?, leased_sum_ms = leased_sum_ms + ?, \
+     newcomer = (newcomer OR queued = 0 AND ? > 0) AND NOT (? < 0 AND ? > 0) WHERE id = ?; \
+     UPDATE tenants SET usage = ?, usage_ms = ? WHERE name = ?; \
+     UPDATE jobs SET state = ?, attempt = ?, strikes = ?, cancel = ?, worker = ?, reason = ?, exit_code = ?, \
+     leased_ms = ?, started_ms = ?, ended_ms = ?, due_ms = ?, waits_ms = ?, patience_ms = ?, events = ?, noted = ?, \
+     log_bytes = ?, kept_bytes = ? WHERE id = ?; \
+     INSERT INTO events (job, seq, at_ms, attempt, what) \
+     SELECT ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?)";
 
 /// Whether a worker has a job in this state.
 pub(super) fn is_held(state: State) -> bool {

@@ -53,66 +53,67 @@ async fn refuse_too_many(db: &mut SqliteConnection, tenant: &TenantName) -> Resu
     Ok(())
 }
 
-/// Counts a job that was in state `before` and is in another now. A lane begins to wait with its first job, and has
-/// its turn when one is leased.
-pub(super) async fn moved(
-    db: &mut SqliteConnection,
-    job: &Job,
-    before: State,
-    now: Timestamp,
-) -> Result<(), StoreError> {
+/// What a job that moved changes of the counts of its lane.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Moved {
+    pub(super) queued: i64,
+    pub(super) running: i64,
+    pub(super) leased_sum_ms: i64,
+}
+
+/// What it changes that a job was in state `before` and is in another now. A lane begins to wait with its first job,
+/// and has its turn when one is leased.
+pub(super) fn moved(job: &Job, before: State, now: Timestamp) -> Moved {
     let after = job.standing.state;
     let change = |before: bool, after: bool| i64::from(after) - i64::from(before);
-    let leased = match (is_held(before), is_held(after)) {
+    let leased_sum_ms = match (is_held(before), is_held(after)) {
         (false, true) => moment(now),
         (true, false) => -job.leased.map_or(0, moment),
         (true, true) | (false, false) => 0,
     };
-    sqlx::query(
-        "UPDATE lanes SET queued = queued + ?2, running = running + ?3, leased_sum_ms = leased_sum_ms + ?4, \
-         newcomer = (newcomer OR queued = 0 AND ?2 > 0) AND NOT (?2 < 0 AND ?3 > 0) WHERE id = ?1",
-    )
-    .bind(job.lane)
-    .bind(change(before == State::Queued, after == State::Queued))
-    .bind(change(is_held(before), is_held(after)))
-    .bind(leased)
-    .execute(db)
-    .await?;
-    Ok(())
+    let queued = change(before == State::Queued, after == State::Queued);
+    Moved { queued, running: change(is_held(before), is_held(after)), leased_sum_ms }
 }
 
-/// Charges the tenant for an attempt that ended.
-pub(super) async fn charge(db: &mut SqliteConnection, job: &Job, now: Timestamp) -> Result<(), StoreError> {
+/// What the tenant has used with an attempt that ended.
+pub(super) async fn charge(
+    db: &mut SqliteConnection,
+    job: &Job,
+    now: Timestamp,
+) -> Result<Usage, StoreError> {
     let (cpus, amount, at): (u32, f64, i64) = sqlx::query_as(
         "SELECT lanes.needs ->> 'cpus_milli', usage, usage_ms FROM lanes JOIN tenants ON tenants.name = tenant \
          WHERE lanes.id = ?",
     )
     .bind(job.lane)
-    .fetch_one(&mut *db)
+    .fetch_one(db)
     .await?;
     let usage = Usage { amount, at: Timestamp(u64::try_from(at).unwrap_or(0)) };
-    let usage = usage.after(cpus, job.leased.unwrap_or(now), now);
-    sqlx::query("UPDATE tenants SET usage = ?2, usage_ms = ?3 WHERE name = ?1")
-        .bind(job.tenant.as_str())
-        .bind(usage.amount)
-        .bind(moment(usage.at))
-        .execute(db)
-        .await?;
-    Ok(())
+    Ok(usage.after(cpus, job.leased.unwrap_or(now), now))
 }
 
-/// Everything dispatch looks at.
+/// Everything dispatch looks at, in one statement: each costs as much as the reading.
 pub(super) async fn board(db: &mut SqliteConnection, now: Timestamp) -> Result<Board, StoreError> {
-    let lanes = sqlx::query(
-        "SELECT lanes.*, head.rank, head.waits_ms, coalesce(part, 0.0) AS part, coalesce(at_ms, 0) AS at_ms \
-         FROM lanes LEFT JOIN handicaps USING (tenant, queue) LEFT JOIN jobs AS head ON head.id = \
+    let rows = sqlx::query(
+        "SELECT lanes.*, head.rank, head.waits_ms, coalesce(part, 0.0) AS part, coalesce(at_ms, 0) AS at_ms, \
+         weight, tenants.max_running AS tenant_running, usage, usage_ms, \
+         queues.max_running AS queue_running, furthest, furthest_ms \
+         FROM lanes CROSS JOIN tenants ON tenants.name = lanes.tenant CROSS JOIN queues ON queues.name = lanes.queue \
+         LEFT JOIN handicaps ON handicaps.tenant = lanes.tenant AND handicaps.queue = lanes.queue \
+         LEFT JOIN jobs AS head ON head.id = \
          (SELECT id FROM jobs WHERE lane = lanes.id AND state = 'queued' ORDER BY rank, id LIMIT 1) \
          WHERE queued > 0 OR running > 0",
     )
-    .fetch_all(&mut *db)
+    .fetch_all(db)
     .await?;
-    let lanes = lanes.iter().map(lane).collect::<Result<_, _>>()?;
-    Ok(Board::new(now, lanes, accounts(db).await?, queues(db).await?))
+    let (mut lanes, mut tenants, mut queues) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+    for row in &rows {
+        let lane = lane(row)?;
+        tenants.insert(lane.tenant.clone(), account(row)?);
+        queues.insert(lane.queue.clone(), line(row)?);
+        lanes.push(lane);
+    }
+    Ok(Board::new(now, lanes, tenants, queues))
 }
 
 fn lane(row: &SqliteRow) -> Result<Lane, StoreError> {
@@ -125,7 +126,7 @@ fn lane(row: &SqliteRow) -> Result<Lane, StoreError> {
         tenant: row.parsed("tenant")?,
         queue: row.parsed("queue")?,
         needs: row.json("needs")?,
-        head: head(&row)?,
+        head: head(&row, "rank", "waits_ms")?,
         running: row.number("running")?,
         leased_sum_ms: row.number("leased_sum_ms")?,
         held: held.map(|worker| (worker, until)),
@@ -134,50 +135,21 @@ fn lane(row: &SqliteRow) -> Result<Lane, StoreError> {
     })
 }
 
-fn head(row: &Columns<'_>) -> Result<Option<Head>, StoreError> {
-    let (rank, waits) = (row.number_if("rank")?, row.moment_if("waits_ms")?);
+/// The job that comes in these columns, if one does.
+pub(super) fn head(row: &Columns<'_>, rank: &str, waits: &str) -> Result<Option<Head>, StoreError> {
+    let (rank, waits) = (row.number_if(rank)?, row.moment_if(waits)?);
     Ok(rank.zip(waits).map(|(rank, waits)| Head { rank, waits }))
 }
 
-/// The job that is next in a lane.
-pub(super) async fn next(db: &mut SqliteConnection, lane: i64) -> Result<Option<Head>, StoreError> {
-    let row = sqlx::query(
-        "SELECT rank, waits_ms FROM jobs WHERE lane = ? AND state = 'queued' ORDER BY rank, id LIMIT 1",
-    )
-    .bind(lane)
-    .fetch_optional(db)
-    .await?;
-    row.map_or(Ok(None), |row| head(&Columns(&row)))
+fn account(row: &SqliteRow) -> Result<Account, StoreError> {
+    let columns = Columns(row);
+    let (weight, max_running) = (columns.number("weight")?, columns.number("tenant_running")?);
+    Ok(Account { weight, max_running, usage: usage(row, "usage", "usage_ms")? })
 }
 
-/// The tenants that wait or run.
-async fn accounts(db: &mut SqliteConnection) -> Result<BTreeMap<TenantName, Account>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT name, weight, max_running, usage, usage_ms FROM tenants \
-         WHERE name IN (SELECT tenant FROM lanes WHERE queued > 0 OR running > 0)",
-    )
-    .fetch_all(db)
-    .await?;
-    let account = |row: &SqliteRow| {
-        let columns = Columns(row);
-        let (weight, max_running) = (columns.number("weight")?, columns.number("max_running")?);
-        Ok((
-            columns.parsed("name")?,
-            Account { weight, max_running, usage: usage(row, "usage", "usage_ms")? },
-        ))
-    };
-    rows.iter().map(account).collect()
-}
-
-async fn queues(db: &mut SqliteConnection) -> Result<BTreeMap<QueueName, Line>, StoreError> {
-    let rows =
-        sqlx::query("SELECT name, max_running, furthest, furthest_ms FROM queues").fetch_all(db).await?;
-    let queue = |row: &SqliteRow| {
-        let columns = Columns(row);
-        let furthest = usage(row, "furthest", "furthest_ms")?;
-        Ok((columns.parsed("name")?, Line { max_running: columns.number("max_running")?, furthest }))
-    };
-    rows.iter().map(queue).collect()
+fn line(row: &SqliteRow) -> Result<Line, StoreError> {
+    let furthest = usage(row, "furthest", "furthest_ms")?;
+    Ok(Line { max_running: Columns(row).number("queue_running")?, furthest })
 }
 
 fn usage(row: &SqliteRow, amount: &str, at: &str) -> Result<Usage, StoreError> {

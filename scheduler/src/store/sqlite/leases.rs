@@ -131,6 +131,9 @@ async fn note_progress(
             job.happen(db, Event::Start(job.standing.attempt), now).await?;
             job.started = Some(now);
         }
+        if let Progress::StepEnded { result, .. } = seen {
+            job.ran(result, now);
+        }
         job.note(&happened(seen), now)?;
         job.noted += 1;
         known.push(mark);
@@ -208,6 +211,7 @@ impl Complete {
         rest: &Rest,
     ) -> Result<(), StoreError> {
         note_progress(db, job, &rest.events, self.now).await?;
+        result.steps.iter().for_each(|step| job.ran(step, self.now));
         if let Some(piece) = &self.rest {
             logs::append(db, job, piece).await?;
         }

@@ -102,17 +102,22 @@ pub(super) async fn append(
     }
     let from = usize::try_from(known - piece.offset).unwrap_or(usize::MAX);
     let bytes = piece.bytes.as_ref().map(|bytes| bytes.get(from..).unwrap_or_default());
-    sqlx::query("INSERT INTO logs (job, attempt, start, length, bytes) VALUES (?, ?, ?, ?, ?)")
-        .bind(job.id.to_string())
-        .bind(job.standing.attempt.0)
-        .bind(int(known))
-        .bind(int(end - known))
-        .bind(bytes)
-        .execute(&mut *db)
-        .await?;
+    sqlx::query(
+        "INSERT INTO logs (job, attempt, start, length, bytes) VALUES (?, ?, ?, ?, ?); \
+         UPDATE totals SET bytes = bytes + ? WHERE name = ?",
+    )
+    .bind(job.id.to_string())
+    .bind(job.standing.attempt.0)
+    .bind(int(known))
+    .bind(int(end - known))
+    .bind(bytes)
+    .bind(int(end - known))
+    .bind(super::totals::LOGS)
+    .execute(db)
+    .await?;
     job.log_bytes = end;
     job.kept_bytes = job.kept_bytes.saturating_add(end - known);
-    super::totals::add(db, super::totals::LOGS, int(end - known)).await
+    Ok(())
 }
 
 /// Part of the log of a job's latest attempt.

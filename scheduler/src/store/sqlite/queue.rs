@@ -19,8 +19,13 @@ use crate::store::{
 
 #[async_trait]
 impl Store for SqliteStore {
-    async fn submit(&self, jobs: Vec<NewJob>, now: Timestamp) -> Result<Vec<Submitted>, StoreError> {
-        self.writer.make(submit::Submit { jobs, now }).await
+    async fn submit_telling(
+        &self,
+        jobs: Vec<NewJob>,
+        now: Timestamp,
+        in_line: &(dyn Fn() + Send + Sync),
+    ) -> Result<Vec<Submitted>, StoreError> {
+        self.writer.make_telling(submit::Submit { jobs, now }, in_line).await
     }
 
     async fn job(&self, scope: &Scope, id: JobId) -> Result<Option<JobDetail>, StoreError> {

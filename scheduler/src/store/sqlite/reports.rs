@@ -31,6 +31,14 @@ pub(super) async fn queue(db: &mut SqliteConnection, job: JobId, now: Timestamp)
     Ok(())
 }
 
+/// When the next delivery is due, if one waits.
+pub(super) async fn next(db: &mut SqliteConnection) -> Result<Option<Timestamp>, StoreError> {
+    let next: Option<i64> = sqlx::query_scalar("SELECT min(next_ms) FROM deliveries WHERE state = 'pending'")
+        .fetch_one(db)
+        .await?;
+    Ok(next.and_then(|at| u64::try_from(at).ok()).map(Timestamp))
+}
+
 /// Take what is due.
 pub(super) struct TakeDue {
     pub(super) room: Room,

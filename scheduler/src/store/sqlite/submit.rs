@@ -38,7 +38,7 @@ struct Waiting {
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Whose {
+enum Whose {
     Tenant(TenantName),
     Queue(QueueName),
 }
@@ -110,11 +110,14 @@ impl Batch {
 
     /// The lane of a job, if its tenant and queue have room for it.
     async fn place(&mut self, db: &mut SqliteConnection, job: &NewJob) -> Result<i64, StoreError> {
-        for whose in [Whose::Tenant(job.tenant.clone()), Whose::Queue(job.spec.queue.clone())] {
-            if !self.room.contains_key(&whose) {
-                let room = tenants::room(db, &whose).await?;
-                self.room.insert(whose.clone(), room);
+        let both = [Whose::Tenant(job.tenant.clone()), Whose::Queue(job.spec.queue.clone())];
+        if !both.iter().all(|whose| self.room.contains_key(whose)) {
+            let rooms = tenants::rooms(db, &job.tenant, &job.spec.queue).await?;
+            for (whose, room) in both.iter().zip(rooms) {
+                self.room.entry(whose.clone()).or_insert(room);
             }
+        }
+        for whose in both {
             if let Some(room) = self.room.get_mut(&whose) {
                 room.take(&whose)?;
             }
@@ -152,9 +155,7 @@ impl Batch {
     }
 
     async fn insert(self, db: &mut SqliteConnection, now: Timestamp) -> Result<(), StoreError> {
-        insert_rows(db, INSERT_JOBS, &self.jobs, now).await?;
-        insert_rows(db, INSERT_SPECS, &self.specs, now).await?;
-        insert_rows(db, INSERT_EVENTS, &self.submitted, now).await?;
+        self.insert_rows(db, now).await?;
         for ((tenant, key), (job, _)) in self.keys {
             sqlx::query("INSERT INTO keys (tenant, key, job, used_ms) VALUES (?, ?, ?, ?)")
                 .bind(tenant.as_str())
@@ -171,6 +172,23 @@ impl Batch {
                 .execute(&mut *db)
                 .await?;
         }
+        Ok(())
+    }
+
+    async fn insert_rows(&self, db: &mut SqliteConnection, now: Timestamp) -> Result<(), StoreError> {
+        if self.jobs.is_empty() {
+            return Ok(());
+        }
+        sqlx::query(INSERT)
+            .bind(moment(now))
+            .bind(moment(now))
+            .bind(moment(now))
+            .bind(rows::json(&self.jobs)?)
+            .bind(rows::json(&self.specs)?)
+            .bind(moment(now))
+            .bind(rows::json(&self.submitted)?)
+            .execute(db)
+            .await?;
         Ok(())
     }
 }
@@ -205,28 +223,14 @@ async fn stored_key(
     .transpose()
 }
 
-const INSERT_JOBS: &str = "INSERT INTO jobs (id, tenant, queue, name, priority, state, max_attempts, submitted_ms, \
+/// The rows of jobs, of their specs, and of their first events.
+const INSERT: &str = "INSERT INTO jobs (id, tenant, queue, name, priority, state, max_attempts, submitted_ms, \
      retry_of, lane, rank, due_ms, waits_ms, patience_ms, reports, steps, events) \
-     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'queued', value ->> 5, ?2, value ->> 6, \
-     value ->> 7, value ->> 8, ?2 + (value ->> 9), ?2, value ->> 9, value ->> 10, value ->> 11, 1 FROM json_each(?1)";
-
-const INSERT_SPECS: &str =
-    "INSERT INTO specs (job, spec) SELECT value ->> 0, value ->> 1 FROM json_each(?1) WHERE ?2 IS NOT NULL";
-
-const INSERT_EVENTS: &str = "INSERT INTO events (job, seq, at_ms, attempt, what) \
-     SELECT value, 1, ?2, 0, '{\"event\":\"submitted\"}' FROM json_each(?1)";
-
-async fn insert_rows(
-    db: &mut SqliteConnection,
-    insert: &'static str,
-    rows: &[Value],
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    if !rows.is_empty() {
-        sqlx::query(insert).bind(rows::json(&rows)?).bind(moment(now)).execute(db).await?;
-    }
-    Ok(())
-}
+     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, 'queued', value ->> 5, ?, value ->> 6, \
+     value ->> 7, value ->> 8, ? + (value ->> 9), ?, value ->> 9, value ->> 10, value ->> 11, 1 FROM json_each(?); \
+     INSERT INTO specs (job, spec) SELECT value ->> 0, value ->> 1 FROM json_each(?); \
+     INSERT INTO events (job, seq, at_ms, attempt, what) \
+     SELECT value, 1, ?, 0, '{\"event\":\"submitted\"}' FROM json_each(?)";
 
 #[cfg(test)]
 mod tests {
@@ -237,6 +241,6 @@ mod tests {
     #[test]
     fn the_event_that_is_written_by_hand_is_the_one_of_the_api() {
         let event = rows::json(&Happened::Submitted).unwrap();
-        assert!(INSERT_EVENTS.contains(&event), "{event}");
+        assert!(INSERT.contains(&event), "{event}");
     }
 }

@@ -1,10 +1,10 @@
 //! Tenants and queues.
 
-use dayfly_jobs::TenantName;
+use dayfly_jobs::{QueueName, TenantName};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::rows::{Columns, int};
-use super::submit::{Room, Whose};
+use super::submit::Room;
 use super::writer::Change;
 use crate::store::{Caps, Queue, StoreError, Tenant};
 
@@ -62,24 +62,34 @@ pub(super) async fn ensure(db: &mut SqliteConnection, name: &TenantName) -> Resu
     Ok(())
 }
 
-/// How many jobs of a tenant or queue wait and may wait, asked before more are queued.
-pub(super) async fn room(db: &mut SqliteConnection, whose: &Whose) -> Result<Room, StoreError> {
-    let (query, name) = match whose {
-        Whose::Tenant(name) => {
-            ensure(db, name).await?;
-            let room = "SELECT max_queued, (SELECT coalesce(sum(queued), 0) FROM lanes WHERE tenant = name \
-                        AND (queued > 0 OR running > 0)) AS waiting FROM tenants WHERE name = ?";
-            (room, name.as_str())
-        }
-        Whose::Queue(name) => {
-            let room = "SELECT max_queued, (SELECT coalesce(sum(queued), 0) FROM lanes WHERE queue = name \
-                        AND (queued > 0 OR running > 0)) AS waiting FROM queues WHERE name = ?";
-            (room, name.as_str())
-        }
-    };
-    let unknown = || StoreError::Unknown { what: "queue", name: name.to_owned() };
-    let row = sqlx::query(query).bind(name).fetch_optional(db).await?.ok_or_else(unknown)?;
-    Ok(Room { waiting: Columns(&row).number("waiting")?, most: Columns(&row).number("max_queued")? })
+/// How many jobs of a tenant and in a queue wait and may wait, asked before more are queued. A tenant of which nothing
+/// was said is made.
+pub(super) async fn rooms(
+    db: &mut SqliteConnection,
+    tenant: &TenantName,
+    queue: &QueueName,
+) -> Result<[Room; 2], StoreError> {
+    let caps = Caps::default();
+    let row = sqlx::query(
+        "INSERT OR IGNORE INTO tenants (name, weight, max_running, max_queued) VALUES (?, ?, ?, ?); \
+         SELECT tenants.max_queued AS most, (SELECT coalesce(sum(queued), 0) FROM lanes WHERE tenant = tenants.name \
+         AND (queued > 0 OR running > 0)) AS waiting, queues.max_queued AS queue_most, \
+         (SELECT coalesce(sum(queued), 0) FROM lanes WHERE queue = queues.name \
+         AND (queued > 0 OR running > 0)) AS queue_waiting FROM tenants JOIN queues WHERE tenants.name = ? AND queues.name = ?",
+    )
+    .bind(tenant.as_str())
+    .bind(Tenant::WEIGHT)
+    .bind(caps.max_running)
+    .bind(int(caps.max_queued))
+    .bind(tenant.as_str())
+    .bind(queue.as_str())
+    .fetch_optional(db)
+    .await?
+    .ok_or_else(|| StoreError::Unknown { what: "queue", name: queue.to_string() })?;
+    let row = Columns(&row);
+    let room =
+        |waiting, most| Ok::<_, StoreError>(Room { waiting: row.number(waiting)?, most: row.number(most)? });
+    Ok([room("waiting", "most")?, room("queue_waiting", "queue_most")?])
 }
 
 /// Every tenant, by name.

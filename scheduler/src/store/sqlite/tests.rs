@@ -2,14 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
 use tempfile::TempDir;
+use tokio::sync::Notify;
 
 use super::files::LogFiles;
 use super::reserve::Reserve;
-use super::writer::Writer;
+use super::writer::{Change, Writer};
 use super::{SqliteStore, open};
 use crate::store::contract::samples::{NOW, after, finished, job, passed, registration, take, take_one};
 use crate::store::contract::{Place, contract};
@@ -122,6 +124,53 @@ async fn a_full_disk_refuses_what_is_large_changes_nothing_and_lets_the_rest_go_
     assert_eq!(sound, "ok");
     assert_eq!(store.tick(until, 10).await.unwrap().lost, [lease]);
     store.submit((10..1000).map(|n| job("a", n)).collect(), NOW).await.unwrap();
+    store.close().await;
+}
+
+/// Adds a row, once somebody else is in line.
+struct Add {
+    begun: Arc<Notify>,
+    go_on: Arc<Notify>,
+}
+
+impl Change for Add {
+    type Answer = ();
+
+    async fn apply(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {
+        self.begun.notify_one();
+        self.go_on.notified().await;
+        sqlx::query("INSERT INTO totals (name, bytes) VALUES ('added', 0)").execute(db).await?;
+        Ok(())
+    }
+}
+
+/// Counts the rows that are committed by then.
+struct Committed(SqlitePool);
+
+impl Change for Committed {
+    type Answer = i64;
+
+    async fn apply(&self, _db: &mut SqliteConnection) -> Result<i64, StoreError> {
+        Ok(sqlx::query_scalar("SELECT count(*) FROM totals").fetch_one(&self.0).await?)
+    }
+}
+
+#[tokio::test]
+async fn a_change_that_comes_while_another_is_made_shares_its_commit() {
+    let folder = Folder::new();
+    let store = folder.open().await;
+    let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let count = Committed(store.readers.clone());
+    let add = store.writer.make(Add { begun: Arc::clone(&begun), go_on: Arc::clone(&go_on) });
+    let count = async {
+        begun.notified().await;
+        store.writer.make_telling(count, || go_on.notify_one()).await
+    };
+    let (added, counted) = tokio::join!(add, count);
+    assert_eq!((added.unwrap(), counted.unwrap()), ((), 2), "what was made before is not committed yet");
+    let after: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM totals").fetch_one(&store.readers).await.unwrap();
+    assert_eq!(after, 3);
     store.close().await;
 }
 

@@ -21,6 +21,8 @@ const SEEN_MS: u64 = 5000;
 pub(super) struct Heard {
     pub(super) capacity: Capacity,
     pub(super) draining: bool,
+    /// Whether any job waits at all.
+    pub(super) work: bool,
 }
 
 /// Notes that a worker was heard of.
@@ -30,7 +32,8 @@ pub(super) async fn heard(
     now: Timestamp,
 ) -> Result<Heard, StoreError> {
     let row = sqlx::query(
-        "SELECT registration -> 'capacity' AS capacity, draining, seen_ms FROM workers WHERE name = ?",
+        "SELECT registration -> 'capacity' AS capacity, draining, seen_ms, \
+         EXISTS (SELECT 1 FROM lanes WHERE queued > 0) AS work FROM workers WHERE name = ?",
     )
     .bind(name.as_str())
     .fetch_optional(&mut *db)
@@ -44,7 +47,7 @@ pub(super) async fn heard(
             .execute(db)
             .await?;
     }
-    Ok(Heard { capacity: row.json("capacity")?, draining: row.flag("draining")? })
+    Ok(Heard { capacity: row.json("capacity")?, draining: row.flag("draining")?, work: row.flag("work")? })
 }
 
 /// Note a worker.

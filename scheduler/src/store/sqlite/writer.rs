@@ -1,4 +1,4 @@
-//! The one task that writes. What arrives while it commits is committed together, with one sync of the disk.
+//! The one task that writes. What arrives while it commits or writes is committed together, with one sync of the disk.
 //!
 //! A change that is refused leaves the others of its commit alone. A commit that fails changes nothing; its changes are
 //! then tried one by one, so that only those fail that cannot be made.
@@ -56,6 +56,15 @@ impl Writer {
 
     /// Makes a change; the answer comes after it is on the disk.
     pub(super) async fn make<C: Change>(&self, change: C) -> Result<C::Answer, StoreError> {
+        self.make_telling(change, || {}).await
+    }
+
+    /// The same; tells when the change is in line, so that whatever is asked for from then on comes after it.
+    pub(super) async fn make_telling<C: Change>(
+        &self,
+        change: C,
+        in_line: impl FnOnce() + Send,
+    ) -> Result<C::Answer, StoreError> {
         let (reply, answer) = oneshot::channel();
         let errand = Box::new(Envelope { change, done: None, reply });
         let sender = self.changes.lock().await.clone().ok_or_else(stopped)?;
@@ -63,6 +72,7 @@ impl Writer {
             mpsc::error::TrySendError::Full(_) => StoreError::Busy,
             mpsc::error::TrySendError::Closed(_) => stopped(),
         })?;
+        in_line();
         answer.await.map_err(|_| stopped())?
     }
 
@@ -143,7 +153,7 @@ struct Disk {
 async fn write(mut disk: Disk, mut changes: mpsc::Receiver<Box<dyn Errand>>, lock: File) {
     let mut batch = Vec::new();
     while changes.recv_many(&mut batch, TOGETHER).await > 0 {
-        disk.finish(std::mem::take(&mut batch)).await;
+        disk.finish(std::mem::take(&mut batch), &mut changes).await;
     }
     if let Err(error) = disk.db.close().await {
         tracing::warn!(%error, "the database was not closed cleanly; nothing is lost");
@@ -151,13 +161,32 @@ async fn write(mut disk: Disk, mut changes: mpsc::Receiver<Box<dyn Errand>>, loc
     drop(lock);
 }
 
+/// Who may still join a transaction before it is committed.
+struct Line<'a> {
+    changes: &'a mut mpsc::Receiver<Box<dyn Errand>>,
+    room: bool,
+}
+
+impl Line<'_> {
+    /// The next one, if somebody waits; who finds no room is told so.
+    fn next(&mut self) -> Option<Box<dyn Errand>> {
+        loop {
+            let errand = self.changes.try_recv().ok()?;
+            if self.room || !errand.adds() {
+                return Some(errand);
+            }
+            errand.answer(Err(StoreError::Full));
+        }
+    }
+}
+
 impl Disk {
-    async fn finish(&mut self, batch: Vec<Box<dyn Errand>>) {
+    async fn finish(&mut self, batch: Vec<Box<dyn Errand>>, changes: &mut mpsc::Receiver<Box<dyn Errand>>) {
         let room = self.has_room().await;
         let (mut batch, refused): (Vec<_>, Vec<_>) =
             batch.into_iter().partition(|errand| room || !errand.adds());
         refused.into_iter().for_each(|errand| errand.answer(Err(StoreError::Full)));
-        let whole = self.commit(&mut batch).await;
+        let whole = self.commit(&mut batch, Some(Line { changes, room })).await;
         let full = matches!(whole, Err(StoreError::Full));
         if whole.is_ok() || batch.len() == 1 && !full {
             batch.into_iter().for_each(|errand| errand.answer(again(&whole)));
@@ -182,14 +211,17 @@ impl Disk {
             errand.answer(Err(StoreError::Full));
             return;
         }
-        let mut alone = [errand];
-        let result = self.commit(&mut alone).await;
-        let [errand] = alone;
-        errand.answer(result);
+        let mut alone = vec![errand];
+        let result = self.commit(&mut alone, None).await;
+        alone.into_iter().for_each(|errand| errand.answer(again(&result)));
     }
 
-    async fn commit(&mut self, batch: &mut [Box<dyn Errand>]) -> Result<(), StoreError> {
-        let result = commit(&mut self.db, batch).await;
+    async fn commit(
+        &mut self,
+        batch: &mut Vec<Box<dyn Errand>>,
+        line: Option<Line<'_>>,
+    ) -> Result<(), StoreError> {
+        let result = commit(&mut self.db, batch, line).await;
         if matches!(result, Err(StoreError::Full)) {
             self.reserve.give_up();
             // What is in the write-ahead log moves into the database, so that its room can be used again. Failing
@@ -210,8 +242,15 @@ fn again(result: &Result<(), StoreError>) -> Result<(), StoreError> {
     }
 }
 
-async fn commit(db: &mut SqliteConnection, batch: &mut [Box<dyn Errand>]) -> Result<(), StoreError> {
-    let result = transaction(db, batch).await;
+async fn commit(
+    db: &mut SqliteConnection,
+    batch: &mut Vec<Box<dyn Errand>>,
+    line: Option<Line<'_>>,
+) -> Result<(), StoreError> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let result = transaction(db, batch, line).await;
     if result.is_err() {
         // Some errors have ended the transaction already; then there is nothing to undo.
         sqlx::query("ROLLBACK").execute(db).await.ok();
@@ -219,30 +258,23 @@ async fn commit(db: &mut SqliteConnection, batch: &mut [Box<dyn Errand>]) -> Res
     result
 }
 
-async fn transaction(db: &mut SqliteConnection, batch: &mut [Box<dyn Errand>]) -> Result<(), StoreError> {
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut *db).await?;
-    let end = match batch {
-        [alone] => match alone.run(db).await? {
-            Ran::Done => "COMMIT",
-            Ran::Refused => "ROLLBACK",
-        },
-        many => {
-            one_by_one(db, many).await?;
-            "COMMIT"
-        }
-    };
-    sqlx::query(end).execute(db).await?;
-    Ok(())
-}
-
-/// Each so that it can be undone without the others.
-async fn one_by_one(db: &mut SqliteConnection, batch: &mut [Box<dyn Errand>]) -> Result<(), StoreError> {
-    for errand in batch {
-        sqlx::query("SAVEPOINT change").execute(&mut *db).await?;
+/// One by one, each so that it can be undone without the others. Whoever comes while they are made, joins them.
+async fn transaction(
+    db: &mut SqliteConnection,
+    batch: &mut Vec<Box<dyn Errand>>,
+    mut line: Option<Line<'_>>,
+) -> Result<(), StoreError> {
+    let (mut begin, mut done) = ("BEGIN IMMEDIATE; SAVEPOINT change", 0);
+    while let Some(errand) = batch.get_mut(done) {
+        sqlx::query(begin).execute(&mut *db).await?;
         if errand.run(db).await? == Ran::Refused {
             sqlx::query("ROLLBACK TO change").execute(&mut *db).await?;
         }
-        sqlx::query("RELEASE change").execute(&mut *db).await?;
+        (begin, done) = ("RELEASE change; SAVEPOINT change", done + 1);
+        if done == batch.len() && done < TOGETHER {
+            batch.extend(line.as_mut().and_then(Line::next));
+        }
     }
+    sqlx::query("RELEASE change; COMMIT").execute(db).await?;
     Ok(())
 }
