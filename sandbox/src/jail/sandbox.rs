@@ -15,6 +15,7 @@ use super::shape::Shape;
 use super::spawn::{self, Built, Init, Parked};
 use super::streams::{Input, Outlet};
 use super::supervise::{Observed, Supervisor, Watch};
+use super::survivors::Survivors;
 use super::total::{Halt, Whole};
 use super::{measure, order, receipt};
 use crate::cgroup::{Group, GroupStats, Wants};
@@ -44,6 +45,8 @@ pub(crate) struct JailSandbox {
     slot: Slot,
     /// When making it began, until the first command has started.
     born: Option<Instant>,
+    /// Whether a command has ended in it.
+    used: bool,
 }
 
 impl JailSandbox {
@@ -78,6 +81,7 @@ impl JailSandbox {
                 remains: Vec::new(),
                 slot,
                 born: Some(born),
+                used: false,
             }),
             Err(error) => {
                 next.discard();
@@ -92,7 +96,7 @@ impl JailSandbox {
         if let Some(Next { group, wants, stage }) = self.next.take() {
             // Where it fails, the group goes with the jail.
             self.finished.extend(group);
-            let stage = Stage::Here(stage.settle(&self.shape)?);
+            let stage = Stage::Here(stage.settle(&self.shape, None)?);
             self.next = Some(Next { group: self.finished.pop(), wants, stage });
         }
         // Waiting in a pool is not part of making it.
@@ -138,7 +142,16 @@ impl JailSandbox {
             }
         };
         self.group = next.group;
-        next.stage.settle(&self.shape)
+        next.stage.settle(&self.shape, self.survivors())
+    }
+
+    /// What earlier commands may have left running. Without groups it is not known.
+    fn survivors(&self) -> Option<Survivors> {
+        let left = match self.shape.driver {
+            Some(_) => !self.finished.is_empty(),
+            None => self.used,
+        };
+        left.then(|| Survivors { user: self.identity.job() })
     }
 
     fn execute(&mut self, command: &Command, cancel: &Cancel, last: bool) -> Result<Outcome, SandboxError> {
@@ -196,6 +209,7 @@ impl JailSandbox {
             baseline,
             processors: measure::processors(limits.cpus.as_ref(), self.shape.processors),
             together: self.whole.as_ref().map(|whole| whole.watch(self.shape.processors)).transpose()?,
+            survivors: self.survivors(),
             last,
             input,
             stdout,
@@ -232,6 +246,7 @@ impl JailSandbox {
 
     /// The present command has ended.
     fn retire_group(&mut self) {
+        self.used = true;
         if let Some(mut group) = self.group.take() {
             group.retire();
             self.finished.push(group);

@@ -326,3 +326,6 @@ pub(crate) fn buffer() -> Vec<u8> {
 pub(crate) fn allowance(limit: Bytes, written: u64) -> u64 {
     limit.get().saturating_sub(written)
 }
+
+/// Bytes read from one pipe after the end: more than any pipe holds, less than survivors could write.
+pub(crate) const MOST_DRAINED: u64 = 4 << 20;
