@@ -80,6 +80,20 @@ fn a_command_that_an_earlier_one_stops_as_it_starts_is_held_to_its_wall_time() {
 }
 
 #[test]
+fn an_earlier_command_sets_no_limits_of_one_that_starts() {
+    let Some(jail) = jail("an_earlier_command_sets_no_limits_of_one_that_starts") else { return };
+    let mut sandbox = jail.create().unwrap();
+    // No open files for any of the next processes.
+    let (call, files) = (libc::SYS_prlimit64, libc::RLIMIT_NOFILE);
+    let pest = pest(&format!("syscall({call}, $_, {files}, pack(\"QQ\", 0, 0), 0) for $$ + 1 .. $$ + 60"));
+    assert_eq!(sandbox.exec(&pest, &Cancel::never()).unwrap().termination, OK);
+    for _ in 0..50 {
+        assert_eq!(sandbox.exec(&shell("exit 0"), &Cancel::never()).unwrap().termination, OK);
+    }
+    sandbox.destroy().unwrap();
+}
+
+#[test]
 fn a_command_over_its_limit_ends_alone() {
     let Some(jail) = jail("a_command_over_its_limit_ends_alone") else { return };
     let mut sandbox = jail.create().unwrap();
