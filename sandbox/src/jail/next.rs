@@ -8,7 +8,7 @@ use super::identity::Identity;
 use super::shape::Shape;
 use super::spawn::{self, Courier, Init, Parked};
 use super::survivors::Survivors;
-use super::total::{self, Whole};
+use super::total::{self, SandboxTotal};
 use crate::SandboxError;
 use crate::cgroup::{Group, Wants};
 use crate::slot::Slot;
@@ -45,10 +45,10 @@ impl Next {
         slot: &Slot,
         init: &Init,
         identity: Identity,
-        whole: Option<&mut Whole>,
+        total: Option<&mut SandboxTotal>,
         wants: Wants,
     ) -> Result<Self, SandboxError> {
-        let group = total::group_of_command(shape.driver.as_deref(), whole, slot, wants)?;
+        let group = total::group_of_command(shape.driver.as_deref(), total, slot, wants)?;
         match spawn::start_courier(shape, init, identity, group.as_deref()) {
             Ok(courier) => Ok(Self { group, wants, stage: Stage::Coming(courier) }),
             Err(error) => {

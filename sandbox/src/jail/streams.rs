@@ -77,7 +77,7 @@ impl Input {
     fn open_file(file: &File, counted: Counted) -> Result<(Self, OwnedFd), SandboxError> {
         let fresh = reopen(file)?;
         let size = fresh.metadata().map_err(copying)?.len();
-        if size > COPIED_AT_MOST || counted == Counted::Together {
+        if size > COPIED_AT_MOST || counted == Counted::InTotal {
             return Self::open(&Stdio(Stream::Pump(Arc::new(fresh.into()))), counted);
         }
         let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;

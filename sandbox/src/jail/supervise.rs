@@ -37,7 +37,7 @@ pub(crate) struct Watch<'a> {
     /// How many processors the command can use at once.
     pub processors: u32,
     /// The CPU time of all commands together, if that has a limit.
-    pub together: Option<total::Watch<'a>>,
+    pub total: Option<total::Watch<'a>>,
     /// What earlier commands may have left running.
     pub survivors: Option<Survivors>,
     /// Whether the whole jail ends with this command.
@@ -105,7 +105,7 @@ impl<'a> Supervisor<'a> {
             not_started: None,
             about_to_start: None,
             started: now,
-            next_look: now + total::first_look(watch.together.as_ref(), own).unwrap_or_default(),
+            next_look: now + total::first_look(watch.total.as_ref(), own).unwrap_or_default(),
             visitor: Visitor::new(watch.shape.processors),
             seen: CpuTime::default(),
             progress: Progress { at: now, cpu: CpuTime::default(), bytes: 0 },
