@@ -121,11 +121,12 @@ fn a_meter_shows_the_command_that_runs_and_no_other() {
         let begin = Instant::now();
         let seen = loop {
             match meter.read(Instant::now()) {
-                Some(seen) if seen.processes == 2 => break seen,
+                // The kernel counts the time of a process that runs when it is next switched.
+                Some(seen) if seen.processes == 2 && seen.cpu_time > CpuTime::default() => break seen,
                 seen => assert!(begin.elapsed() < Duration::from_secs(5), "{seen:?}"),
             }
         };
-        assert!(seen.memory > Bytes::default() && seen.cpu_time > CpuTime::default(), "{seen:?}");
+        assert!(seen.memory > Bytes::default(), "{seen:?}");
         assert!(seen.cpu_time < first.usage.cpu_time, "what the one before used: {seen:?}");
         cancel.cancel();
         ended.join().unwrap()
