@@ -17,7 +17,7 @@ pub trait Backend: Send + Sync {
 
 /// One job's sandbox. Dropping it kills what runs in it and removes every trace.
 pub trait Sandbox: Send {
-    /// Limits what all commands use together, for a sandbox whose specification says [`crate::Counted::Together`].
+    /// Limits what all commands use together, for a sandbox whose specification says [`crate::Counted::InTotal`].
     /// To be called once, when the inputs are in place and before the first command: they are taken off the memory.
     /// Where such a limit is exceeded, all that runs in the sandbox is killed, and the command that runs or was to
     /// run next ends as over that limit.

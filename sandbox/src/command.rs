@@ -132,7 +132,7 @@ impl Stdio {
 
     /// Input: this regular file, from its start. The job gets a copy of its own, held in memory while it
     /// runs. A file above 64 MiB comes through a pipe instead, in which it cannot seek; so does every file in
-    /// a sandbox whose commands are limited together ([`crate::Counted::Together`]).
+    /// a sandbox whose commands have a total ([`crate::Counted::InTotal`]).
     pub fn file(file: File) -> Self {
         Self(Stream::File(Arc::new(file)))
     }

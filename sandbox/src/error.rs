@@ -66,7 +66,7 @@ pub enum SandboxError {
         /// The limit.
         memory: Bytes,
     },
-    /// The limits of all commands together were not set before the first, or there are none, or set twice.
+    /// The limits on the total of all commands were not set before the first, or there are none, or set twice.
     #[error(
         "the limits of all commands of a sandbox together are set once, before the first, if its specification says so"
     )]

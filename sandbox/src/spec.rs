@@ -34,9 +34,9 @@ pub enum Counted {
     /// For each command with what it leaves running. So two that leave something may use the double together.
     #[default]
     Each,
-    /// Also for all commands together: [`crate::Sandbox::limit_total`] must be called before the first. Takes one
+    /// Also for the total of all commands: [`crate::Sandbox::limit_total`] must be called before the first. Takes one
     /// more control group.
-    Together,
+    InTotal,
 }
 
 /// What all commands of one sandbox may use together, with what they leave running and the files they write.

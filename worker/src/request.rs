@@ -69,7 +69,7 @@ impl Request {
             root,
             binds: Vec::new(),
             network,
-            counted: Counted::Together,
+            counted: Counted::InTotal,
             waive: BTreeSet::new(),
         };
         Ok(Self { sandbox, env: environment(lease, toolchains)?, cores })

@@ -77,9 +77,9 @@ fn a_call_is_explained_by_its_rules() {
     assert_eq!(
         policy.explain("personality").unwrap().to_string(),
         "allow personality where int arg0 == PER_LINUX: asking for the personality and setting the usual one change \
-         nothing (group self:45:10)\n\
+         nothing (group self:54:10)\n\
          allow personality where int arg0 == PER_QUERY: asking for the personality and setting the usual one change \
-         nothing (group self:45:10)\n\
+         nothing (group self:54:10)\n\
          deny ENOSYS personality where none of these holds\n"
     );
     assert_eq!(

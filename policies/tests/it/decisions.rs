@@ -80,6 +80,11 @@ fn row_4_to_8_processes() {
         ("pidfd_getfd", &[], INTRUSION),
         ("kcmp", &[], INTRUSION),
         ("process_madvise", &[], [ENOSYS; 4]),
+        ("prlimit64", &[0, 7, 0x1000], ALLOW),
+        ("prlimit64", &[HIGH, 7, 0x1000], ALLOW),
+        ("prlimit64", &[17, 7, 0, 0x1000], ALLOW),
+        ("prlimit64", &[17, 7, 0x1000], [ENOSYS; 4]),
+        ("prlimit64", &[17, 7, HIGH], [ENOSYS; 4]),
     ]);
 }
 

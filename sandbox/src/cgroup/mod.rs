@@ -1,7 +1,7 @@
 //! Control groups: one driver trait, one implementation for each version of the kernel interface.
 //!
 //! A driver makes groups below one parent; a group holds the processes of one command, limits them, counts
-//! what they use, and kills them. A total group holds such groups, and limits them together. Nothing here knows
+//! what they use, and kills them. A total group holds such groups, and limits their total. Nothing here knows
 //! about jails, and nothing kills a process by number.
 //!
 //! `cgroups-rs` finds the layout and the mounts of version 1 and makes the parent groups there (it knows how
@@ -190,7 +190,7 @@ pub(crate) trait Group: Send + Debug {
 /// The control group over those of a sandbox's commands. What was charged to one that was removed stays charged
 /// to this one: files in memory, above all. Dropping it without [`TotalGroup::remove`] leaves it for the sweep.
 pub(crate) trait TotalGroup: Send + Debug {
-    /// Sets the limits of all groups in it together, once. Gives the mechanism for each, as [`Group::apply`] does.
+    /// Sets the limits on the total of the groups in it, once. Gives the mechanism for each, as [`Group::apply`] does.
     ///
     /// # Errors
     /// A limit cannot be enforced and is not waived.

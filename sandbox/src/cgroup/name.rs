@@ -7,8 +7,8 @@ use super::CgroupError;
 use super::files::Dir;
 use crate::slot::SlotNumber;
 
-/// `slot-17.3`: the slot that whoever made the group holds, and a number it uses once. A group in the group of a
-/// whole sandbox has a name of its own, of the same slot.
+/// `slot-17.3`: the slot that whoever made the group holds, and a number it uses once. A group in a total
+/// group has a name of its own, of the same slot.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct GroupName {
     slot: SlotNumber,

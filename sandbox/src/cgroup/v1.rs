@@ -172,7 +172,7 @@ impl Driver for V1 {
         kill::refuse_strangers(&dirs)?;
         total::clear(&dirs)?;
         kill::kill_all(&dirs)?;
-        seats::remove(parents.iter().map(|parent| &parent.dir), name)
+        seats::remove(&parents, name)
     }
 
     fn remove_parent(&self) -> Result<bool, CgroupError> {

@@ -30,7 +30,7 @@ pub(crate) struct Facts<'a> {
     /// Whether the cgroup ever hit its memory limit.
     pub memory_limit_hit: bool,
     /// The limit of all commands together that was exceeded meanwhile: everything was killed for it.
-    pub exceeded_together: Option<Limit>,
+    pub exceeded_total: Option<Limit>,
     /// Which part of the writable tree was full at the end.
     pub full: Option<Limit>,
     /// Whether a limit is enforced; one that was waived cannot be exceeded.
@@ -62,7 +62,7 @@ pub(crate) fn classify(facts: &Facts<'_>) -> Result<Termination, HostFault> {
     if let Some(reason) = facts.killed.as_ref().filter(|_| !out_of_memory) {
         return Ok(of_kill(reason.clone()));
     }
-    if let Some(limit) = facts.exceeded_together {
+    if let Some(limit) = facts.exceeded_total {
         return Ok(exceeded(limit));
     }
     // The event we killed for may have been that of a group above all of ours.
@@ -174,7 +174,7 @@ mod tests {
             usage,
             limits,
             memory_limit_hit: false,
-            exceeded_together: None,
+            exceeded_total: None,
             full: None,
             waived,
         }
@@ -223,8 +223,7 @@ mod tests {
     fn what_all_used_together_outranks_everything_but_our_own_kill() {
         let (limits, usage, waived) = (limits(), Usage { oom_kills: 1, ..Usage::default() }, BTreeSet::new());
         for end in [End::Killed(9), End::Exited(0), End::Exited(3)] {
-            let facts =
-                Facts { exceeded_together: Some(Limit::Memory), ..facts(end, &usage, &limits, &waived) };
+            let facts = Facts { exceeded_total: Some(Limit::Memory), ..facts(end, &usage, &limits, &waived) };
             assert_eq!(classify(&facts), Ok(exceeded(Limit::Memory)));
             let facts = Facts { killed: Some(KillReason::Cancelled), ..facts };
             assert_eq!(classify(&facts), Ok(Termination::Cancelled));

@@ -42,6 +42,14 @@ impl Identity {
         }
     }
 
+    /// The host's user id of the job.
+    pub(crate) fn job(self) -> u32 {
+        match self {
+            Self::Range { first, .. } => first + JOB_ID,
+            Self::Own { uid, .. } => uid,
+        }
+    }
+
     /// Writes the maps of a child's new user namespace. The child has not been waited for, so its number is
     /// still its own.
     pub(crate) fn write_maps(self, pid: libc::pid_t) -> io::Result<()> {

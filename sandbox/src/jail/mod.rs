@@ -22,6 +22,7 @@ mod sink;
 mod spawn;
 mod streams;
 mod supervise;
+mod survivors;
 mod template;
 mod total;
 mod visitor;

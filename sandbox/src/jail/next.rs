@@ -2,10 +2,13 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
+use nix::errno::Errno;
+
 use super::identity::Identity;
 use super::shape::Shape;
 use super::spawn::{self, Courier, Init, Parked};
-use super::total::{self, Whole};
+use super::survivors::Survivors;
+use super::total::{self, SandboxTotal};
 use crate::SandboxError;
 use crate::cgroup::{Group, Wants};
 use crate::slot::Slot;
@@ -27,9 +30,9 @@ pub(crate) enum Stage {
 
 impl Stage {
     /// Waits until the process waits for its command.
-    pub(crate) fn settle(self, shape: &Shape) -> Result<Parked, SandboxError> {
+    pub(crate) fn settle(self, shape: &Shape, survivors: Option<Survivors>) -> Result<Parked, SandboxError> {
         match self {
-            Self::Coming(courier) => spawn::await_parked(shape, courier),
+            Self::Coming(courier) => spawn::await_parked(shape, courier, survivors),
             Self::Here(parked) => Ok(parked),
         }
     }
@@ -42,10 +45,10 @@ impl Next {
         slot: &Slot,
         init: &Init,
         identity: Identity,
-        whole: Option<&mut Whole>,
+        total: Option<&mut SandboxTotal>,
         wants: Wants,
     ) -> Result<Self, SandboxError> {
-        let group = total::group_of_command(shape.driver.as_deref(), whole, slot, wants)?;
+        let group = total::group_of_command(shape.driver.as_deref(), total, slot, wants)?;
         match spawn::start_courier(shape, init, identity, group.as_deref()) {
             Ok(courier) => Ok(Self { group, wants, stage: Stage::Coming(courier) }),
             Err(error) => {
@@ -92,11 +95,14 @@ impl Job {
         Self { parked, reaped: false }
     }
 
-    /// Gives it its command and standard streams.
+    /// Gives it its command and standard streams. One that is dead already is judged by how it ended.
     pub(crate) fn send(&self, order: &OwnedFd, streams: [&OwnedFd; 3]) -> Result<(), SandboxError> {
         let [stdin, stdout, stderr] = streams.map(AsRawFd::as_raw_fd);
-        message::send(self.parked.report.as_fd(), b"!", &[order.as_raw_fd(), stdin, stdout, stderr])
-            .map_err(|_| SandboxError::CommandLost)
+        let fds = [order.as_raw_fd(), stdin, stdout, stderr];
+        match message::send(self.parked.report.as_fd(), b"!", &fds) {
+            Ok(()) | Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(()),
+            Err(errno) => Err(SandboxError::system("send the command", errno)),
+        }
     }
 
     /// The supervisor has waited for it.

@@ -15,7 +15,8 @@ use super::shape::Shape;
 use super::spawn::{self, Built, Init, Parked};
 use super::streams::{Input, Outlet};
 use super::supervise::{Observed, Supervisor, Watch};
-use super::total::{Halt, Whole};
+use super::survivors::Survivors;
+use super::total::{Halt, SandboxTotal};
 use super::{measure, order, receipt};
 use crate::cgroup::{Group, GroupStats, Wants};
 use crate::meter::Shown;
@@ -32,8 +33,8 @@ pub(crate) struct JailSandbox {
     next: Option<Next>,
     /// The group of the present command.
     group: Option<Box<dyn Group>>,
-    /// The group over those of all commands, in a sandbox that is limited as a whole.
-    whole: Option<Whole>,
+    /// The group over those of all commands, in a sandbox that has a total.
+    total: Option<SandboxTotal>,
     /// Groups of finished commands. Removing one takes time, which is not the finished command's; and background
     /// processes may live in it.
     finished: Vec<Box<dyn Group>>,
@@ -44,6 +45,8 @@ pub(crate) struct JailSandbox {
     slot: Slot,
     /// When making it began, until the first command has started.
     born: Option<Instant>,
+    /// Whether a command has ended in it.
+    used: bool,
 }
 
 impl JailSandbox {
@@ -52,9 +55,9 @@ impl JailSandbox {
         let born = Instant::now();
         let slot = slots.acquire(shape.driver.as_deref())?;
         let identity = identity_of(&slot);
-        let mut whole = Whole::make(shape, &slot)?;
+        let mut total = SandboxTotal::make(shape, &slot)?;
         let mut init = spawn::start_init(shape, identity)?;
-        let next = match Next::start(shape, &slot, &init, identity, whole.as_mut(), wants) {
+        let next = match Next::start(shape, &slot, &init, identity, total.as_mut(), wants) {
             Ok(next) => next,
             Err(error) => {
                 spawn::end(init);
@@ -72,12 +75,13 @@ impl JailSandbox {
                 built,
                 next: Some(next),
                 group: None,
-                whole,
+                total,
                 finished: Vec::new(),
                 init: Some(init),
                 remains: Vec::new(),
                 slot,
                 born: Some(born),
+                used: false,
             }),
             Err(error) => {
                 next.discard();
@@ -92,7 +96,7 @@ impl JailSandbox {
         if let Some(Next { group, wants, stage }) = self.next.take() {
             // Where it fails, the group goes with the jail.
             self.finished.extend(group);
-            let stage = Stage::Here(stage.settle(&self.shape)?);
+            let stage = Stage::Here(stage.settle(&self.shape, None)?);
             self.next = Some(Next { group: self.finished.pop(), wants, stage });
         }
         // Waiting in a pool is not part of making it.
@@ -131,21 +135,30 @@ impl JailSandbox {
                 if let Some(unfit) = other {
                     unfit.discard();
                 }
-                let whole = self.whole.as_mut();
-                let next = Next::start(&self.shape, &self.slot, init, self.identity, whole, wants)?;
+                let total = self.total.as_mut();
+                let next = Next::start(&self.shape, &self.slot, init, self.identity, total, wants)?;
                 next.send_in()?;
                 next
             }
         };
         self.group = next.group;
-        next.stage.settle(&self.shape)
+        next.stage.settle(&self.shape, self.survivors())
+    }
+
+    /// What earlier commands may have left running. Without groups it is not known.
+    fn survivors(&self) -> Option<Survivors> {
+        let left = match self.shape.driver {
+            Some(_) => !self.finished.is_empty(),
+            None => self.used,
+        };
+        left.then(|| Survivors { user: self.identity.job() })
     }
 
     fn execute(&mut self, command: &Command, cancel: &Cancel, last: bool) -> Result<Outcome, SandboxError> {
         let start = self.born.take().unwrap_or_else(Instant::now);
         receipt::check(&self.shape, &command.limits)?;
         self.tidy_up()?;
-        if self.whole.as_ref().is_some_and(|whole| !whole.is_limited()) {
+        if self.total.as_ref().is_some_and(|total| !total.is_limited()) {
             return Err(SandboxError::TotalMisplaced);
         }
         let begun = match self.overrun()? {
@@ -176,9 +189,9 @@ impl JailSandbox {
         let job = self.job(limits)?;
         let mut enforced_by = receipt::enforce(&self.shape, limits, self.group.as_deref_mut())?;
         let baseline = self.group.as_deref().map_or(Ok(CpuTime::default()), Group::cpu_time)?;
-        if let Some(whole) = &mut self.whole {
-            whole.grant(limits.cpu_time, baseline)?;
-            whole.note(&mut enforced_by);
+        if let Some(total) = &mut self.total {
+            total.grant(limits.cpu_time, baseline)?;
+            total.note(&mut enforced_by);
         }
         job.send(&order, [&stdin, &stdout_end, &stderr_end])?;
         drop((order, stdin, stdout_end, stderr_end));
@@ -195,7 +208,8 @@ impl JailSandbox {
             group: self.group.as_deref(),
             baseline,
             processors: measure::processors(limits.cpus.as_ref(), self.shape.processors),
-            together: self.whole.as_ref().map(|whole| whole.watch(self.shape.processors)).transpose()?,
+            total: self.total.as_ref().map(|total| total.watch(self.shape.processors)).transpose()?,
+            survivors: self.survivors(),
             last,
             input,
             stdout,
@@ -232,6 +246,7 @@ impl JailSandbox {
 
     /// The present command has ended.
     fn retire_group(&mut self) {
+        self.used = true;
         if let Some(mut group) = self.group.take() {
             group.retire();
             self.finished.push(group);
@@ -256,7 +271,7 @@ impl JailSandbox {
         limits: &Limits,
         stats: &GroupStats,
     ) -> Result<Termination, SandboxError> {
-        let exceeded_together = self.overrun()?;
+        let exceeded_total = self.overrun()?;
         if let (Some(reason), None) = (observed.not_started, &observed.killed) {
             return Ok(Termination::NotStarted { reason });
         }
@@ -266,7 +281,7 @@ impl JailSandbox {
             usage,
             limits,
             memory_limit_hit: stats.memory_limit_hit,
-            exceeded_together,
+            exceeded_total,
             full: measure::full(&self.built.scratch)?,
             waived: &self.shape.waived,
         };
@@ -288,8 +303,8 @@ impl JailSandbox {
         self.remains.clear();
         let groups = self.finished.drain(..).chain(self.group.take());
         let results: Vec<_> = groups.map(Group::remove).collect();
-        let whole = self.whole.as_mut().map_or(Ok(()), Whole::remove);
-        let results = results.into_iter().chain([whole]);
+        let total = self.total.as_mut().map_or(Ok(()), SandboxTotal::remove);
+        let results = results.into_iter().chain([total]);
         Ok(results.collect::<Result<(), _>>()?)
     }
 }
@@ -297,10 +312,10 @@ impl JailSandbox {
 impl Sandbox for JailSandbox {
     fn limit_total(&mut self, total: &Total) -> Result<(), SandboxError> {
         let files = measure::files(&self.built.scratch)?;
-        match (&mut self.whole, self.shape.counted) {
-            (Some(whole), _) if !whole.is_limited() => whole.limit(total, files, &self.shape.waived),
+        match (&mut self.total, self.shape.counted) {
+            (Some(own), _) if !own.is_limited() => own.limit(total, files, &self.shape.waived),
             // No group can be made here, and all limits that need one are waived.
-            (None, Counted::Together) => receipt::check_waived(&self.shape, total),
+            (None, Counted::InTotal) => receipt::check_waived(&self.shape, total),
             (Some(_), _) | (None, Counted::Each) => Err(SandboxError::TotalMisplaced),
         }
     }

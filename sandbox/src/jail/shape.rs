@@ -36,7 +36,7 @@ impl Shape {
     /// What a command is likely to want whose limits are not known: jobs of a worker have a share of the processors
     /// unless they say otherwise, and who wants less is served as well.
     pub(crate) fn likely_wants(&self) -> Wants {
-        Wants { cpu_quota: self.counted == Counted::Together, cpu_set: false }
+        Wants { cpu_quota: self.counted == Counted::InTotal, cpu_set: false }
     }
 
     /// The same with a template of its own.

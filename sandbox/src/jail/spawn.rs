@@ -7,11 +7,13 @@ use std::sync::atomic::AtomicI32;
 use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
+use nix::unistd::getuid;
 
 use super::identity::{Identity, JOB_ID, owner_map};
 use super::plan::Source;
 use super::report::{self, Failure, Report};
 use super::shape::Shape;
+use super::survivors::Survivors;
 use super::template::Luggage;
 use super::{child, init};
 use crate::cgroup::{Entry, Group};
@@ -22,6 +24,10 @@ use crate::{SandboxError, SetupStage};
 
 /// How long a process of ours may take for its next step before the host is called broken.
 const PATIENCE_SECS: i64 = 20;
+
+/// How long the process of a command may take on its way where the job can stop it. Then the command's own limits
+/// begin to count.
+const EXPOSED_SECS: i64 = 1;
 
 /// A running init.
 #[derive(Debug)]
@@ -86,9 +92,12 @@ fn system(action: &'static str) -> impl Fn(Errno) -> SandboxError {
 /// A socket pair whose first end gives up after [`PATIENCE_SECS`].
 pub(super) fn patient_pair() -> Result<(OwnedFd, OwnedFd), SandboxError> {
     let (ours, theirs) = message::pair().map_err(system("make a socket pair"))?;
-    setsockopt(&ours, sockopt::ReceiveTimeout, &TimeVal::seconds(PATIENCE_SECS))
-        .map_err(system("set a socket's time limit"))?;
+    set_patience(&ours, PATIENCE_SECS).map_err(system("set a socket's time limit"))?;
     Ok((ours, theirs))
+}
+
+fn set_patience(socket: &OwnedFd, seconds: i64) -> nix::Result<()> {
+    setsockopt(socket, sockopt::ReceiveTimeout, &TimeVal::seconds(seconds))
 }
 
 /// The same as files in `/proc`. The user namespace comes first: it gives the rights to join the others. That of
@@ -310,7 +319,14 @@ pub(crate) fn send_in(courier: &Courier) -> Result<(), SandboxError> {
 }
 
 /// Waits until the courier has delivered and the command's process waits for its command.
-pub(crate) fn await_parked(shape: &Shape, courier: Courier) -> Result<Parked, SandboxError> {
+///
+/// Until it gets its command that process is our own user's. Without root so is the job, which may signal it from
+/// when it is in the jail; then it is taken as it is, dead or late, and judged by how it ends.
+pub(crate) fn await_parked(
+    shape: &Shape,
+    courier: Courier,
+    survivors: Option<Survivors>,
+) -> Result<Parked, SandboxError> {
     let Courier { child, report, born } = courier;
     pidfd::wait(child.pidfd.as_fd()).map_err(system("wait for the courier"))?;
     let Some(pid) = born.get() else {
@@ -318,8 +334,11 @@ pub(crate) fn await_parked(shape: &Shape, courier: Courier) -> Result<Parked, Sa
     };
     let pidfd = pidfd::open(pid).map_err(system("open a pidfd"))?;
     let parked = Parked { child: Child { pid, pidfd }, report };
-    match report::receive(parked.report.as_fd()) {
+    let exposed = survivors.is_some_and(|survivors| survivors.user == getuid().as_raw());
+    let hurried = if exposed { set_patience(&parked.report, EXPOSED_SECS) } else { Ok(()) };
+    match hurried.and_then(|()| report::receive(parked.report.as_fd())) {
         Ok(Report::Parked) => Ok(parked),
+        Ok(Report::Closed) | Err(Errno::EAGAIN) if exposed => Ok(parked),
         other => {
             abandon(&parked);
             Err(not_parked(shape, other))
@@ -343,14 +362,13 @@ pub(crate) fn abandon(parked: &Parked) {
 /// Kills and reaps a courier that is not needed any more.
 pub(crate) fn recall(courier: Courier) {
     let Courier { child, report, born } = courier;
-    // With its socket closed it ends by itself, and so does the process it may have made.
+    // With its socket closed it ends by itself. So does the process it may have made, unless the job stops it.
     drop(report);
     if pidfd::wait(child.pidfd.as_fd()).is_err() {
         return;
     }
     if let Some(pidfd) = born.get().and_then(|pid| pidfd::open(pid).ok()) {
-        // It is a child of ours, so waiting for it cannot fail.
-        pidfd::wait(pidfd.as_fd()).ok();
+        pidfd::end(pidfd.as_fd());
     }
 }
 

@@ -77,7 +77,7 @@ impl Input {
     fn open_file(file: &File, counted: Counted) -> Result<(Self, OwnedFd), SandboxError> {
         let fresh = reopen(file)?;
         let size = fresh.metadata().map_err(copying)?.len();
-        if size > COPIED_AT_MOST || counted == Counted::Together {
+        if size > COPIED_AT_MOST || counted == Counted::InTotal {
             return Self::open(&Stdio(Stream::Pump(Arc::new(fresh.into()))), counted);
         }
         let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
@@ -326,3 +326,6 @@ pub(crate) fn buffer() -> Vec<u8> {
 pub(crate) fn allowance(limit: Bytes, written: u64) -> u64 {
     limit.get().saturating_sub(written)
 }
+
+/// Bytes read from one pipe after the end: more than any pipe holds, less than survivors could write.
+pub(crate) const MOST_DRAINED: u64 = 4 << 20;

@@ -16,10 +16,11 @@ use super::report::{self, Report};
 use super::shape::Shape;
 use super::spawn::{self, Parked};
 use super::streams::{self, Input, Outlet, Taken};
+use super::survivors::Survivors;
 use super::visitor::Visitor;
 use super::{budget, total};
 use crate::cgroup::Group;
-use crate::sys::pidfd::{self, End};
+use crate::sys::pidfd::{self, End, Ended};
 use crate::sys::{fd, seccomp};
 use crate::{Cancel, SandboxError, SetupStage};
 
@@ -36,7 +37,9 @@ pub(crate) struct Watch<'a> {
     /// How many processors the command can use at once.
     pub processors: u32,
     /// The CPU time of all commands together, if that has a limit.
-    pub together: Option<total::Watch<'a>>,
+    pub total: Option<total::Watch<'a>>,
+    /// What earlier commands may have left running.
+    pub survivors: Option<Survivors>,
     /// Whether the whole jail ends with this command.
     pub last: bool,
     pub input: Input,
@@ -74,7 +77,7 @@ enum Source {
 pub(crate) struct Supervisor<'a> {
     watch: Watch<'a>,
     listener: Option<OwnedFd>,
-    /// Whether the program runs (or has run).
+    /// Whether the program runs, has run, or never will: its process is gone.
     executed: bool,
     not_started: Option<StartFailure>,
     /// When its process said that the program is next.
@@ -104,7 +107,7 @@ impl<'a> Supervisor<'a> {
             not_started: None,
             about_to_start: None,
             started: now,
-            next_look: now + total::first_look(watch.together.as_ref(), own).unwrap_or_default(),
+            next_look: now + total::first_look(watch.total.as_ref(), own).unwrap_or_default(),
             visitor: Visitor::new(watch.shape.processors),
             seen: CpuTime::default(),
             idle: false,
@@ -119,7 +122,7 @@ impl<'a> Supervisor<'a> {
 
     /// Runs until the first process has ended; gives what was observed and the two outlets.
     pub(crate) fn run(mut self) -> Result<(Observed, Outlet, Outlet), SandboxError> {
-        let (end, ended) = loop {
+        let (dead, ended) = loop {
             let ready = self.wait()?;
             // Before the job's own end: when init dies the job dies of it.
             if ready.contains(&Source::Init) && self.killed.is_none() {
@@ -130,15 +133,16 @@ impl<'a> Supervisor<'a> {
             }
             self.check_time()?;
             if ready.contains(&Source::Job)
-                && let Some(end) = self.reap()?
+                && let Some(dead) = self.reap()?
             {
-                break (end, Instant::now());
+                break (dead, Instant::now());
             }
         };
         self.hear_out_report()?;
+        self.explain_early_death(dead)?;
         self.after_end()?;
         let observed = Observed {
-            end,
+            end: dead.end,
             killed: self.killed,
             not_started: self.not_started,
             started: self.started,
@@ -210,18 +214,16 @@ impl<'a> Supervisor<'a> {
                 self.listener = Some(listener);
                 let now =
                     report::monotonic().map_err(|errno| SandboxError::system("tell the time", errno))?;
-                let age = now.saturating_sub(at);
-                self.about_to_start = Instant::now().checked_sub(age);
+                self.about_to_start = Instant::now().checked_sub(now.saturating_sub(at));
                 Ok(())
             }
-            Report::Closed if self.about_to_start.is_some() => {
+            // The program runs, or its process died on the way: its end says of what.
+            Report::Closed => {
                 self.executed = true;
                 self.started = self.about_to_start.unwrap_or(self.started);
                 self.progress.at = self.started;
                 Ok(())
             }
-            // It died on the way; the job's end and the counters say of what.
-            Report::Closed => self.died_early(),
             Report::Failed(failure) if let Some(limit) = overfull(&failure) => {
                 self.executed = true;
                 self.kill(KillReason::Limit(limit))
@@ -237,21 +239,22 @@ impl<'a> Supervisor<'a> {
                     None => Err(spawn::setup_error(self.watch.shape, failure)),
                 }
             }
-            Report::Ready(..) | Report::Network(_) | Report::Parked => Err(SandboxError::CommandLost),
+            // It was not waited for any longer.
+            Report::Parked => Ok(()),
+            Report::Ready(..) | Report::Network(_) => Err(SandboxError::CommandLost),
         }
     }
 
-    /// Only running out of memory explains the death of our own process before its program started.
-    fn died_early(&mut self) -> Result<(), SandboxError> {
-        let starved = match self.watch.group {
-            Some(group) => group.stats()?.oom_kills > 0,
-            None => false,
-        };
-        if !starved && self.killed.is_none() {
-            return Err(SandboxError::CommandLost);
+    /// Three things explain the death of our own process before its program started: ourselves, what earlier commands
+    /// left, and want of memory.
+    fn explain_early_death(&self, dead: Ended) -> Result<(), SandboxError> {
+        let early = self.executed && self.about_to_start.is_none() && self.killed.is_none();
+        if !early || self.watch.survivors.is_some_and(|survivors| survivors.can_have_ended(dead)) {
+            return Ok(());
         }
-        self.executed = true;
-        Ok(())
+        let stats = self.watch.group.map(Group::stats).transpose()?;
+        let starved = stats.is_some_and(|stats| stats.oom_kills > 0);
+        if starved { Ok(()) } else { Err(SandboxError::CommandLost) }
     }
 
     fn hear_filter(&mut self) -> Result<(), SandboxError> {
@@ -306,7 +309,7 @@ impl<'a> Supervisor<'a> {
             .map_err(|errno| SandboxError::system("kill the job", errno))
     }
 
-    fn reap(&self) -> Result<Option<End>, SandboxError> {
+    fn reap(&self) -> Result<Option<Ended>, SandboxError> {
         pidfd::try_wait(self.watch.parked.child.pidfd.as_fd())
             .map_err(|errno| SandboxError::system("wait for the job", errno))
     }
@@ -326,7 +329,7 @@ impl<'a> Supervisor<'a> {
 
     fn drain(&mut self, source: Source) -> Result<(), SandboxError> {
         let before = self.output_bytes;
-        while self.output_bytes - before < MOST_DRAINED {
+        while self.output_bytes - before < streams::MOST_DRAINED {
             match self.read_output(source)? {
                 Taken::Bytes(_) => {}
                 Taken::Behind if source == Source::Stdout => self.watch.stdout.wait_for_room()?,
@@ -345,6 +348,3 @@ impl<'a> Supervisor<'a> {
         Ok(())
     }
 }
-
-/// Bytes read from one pipe after the end: more than any pipe holds, less than survivors could write.
-const MOST_DRAINED: u64 = 4 << 20;

@@ -18,7 +18,7 @@ use crate::{Counted, SandboxError, Total};
 
 /// The group over those of the commands. Removed when dropped.
 #[derive(Debug)]
-pub(crate) struct Whole {
+pub(crate) struct SandboxTotal {
     /// `None` when it was removed.
     group: Option<Box<dyn TotalGroup>>,
     /// `None` until it is limited.
@@ -54,30 +54,30 @@ pub(crate) struct Watch<'a> {
 
 /// When to look first at the CPU time of a command whose own limit says `own`. What all have used together is not
 /// known before it was looked at, so that is at once.
-pub(crate) fn first_look(together: Option<&Watch<'_>>, own: Option<Duration>) -> Option<Duration> {
-    own.filter(|_| together.is_none())
+pub(crate) fn first_look(total: Option<&Watch<'_>>, own: Option<Duration>) -> Option<Duration> {
+    own.filter(|_| total.is_none())
 }
 
 /// How long until a command whose own limit says `own`, or all of them together, can have used up their CPU time;
 /// `None` when they have.
 pub(crate) fn next_look(
-    together: Option<&Watch<'_>>,
+    total: Option<&Watch<'_>>,
     own: Option<Duration>,
 ) -> Result<Option<Duration>, CgroupError> {
-    let Some(Watch { group, granted, processors }) = together else { return Ok(own) };
+    let Some(Watch { group, granted, processors }) = total else { return Ok(own) };
     let all = budget::next_look(*granted, group.cpu_time()?, *processors);
     Ok(own.zip(all).map(|(own, all)| own.min(all)))
 }
 
-impl Whole {
-    /// The group, for a shape that counts together where groups can be made.
+impl SandboxTotal {
+    /// The group, for a shape that counts in total where groups can be made.
     pub(crate) fn make(shape: &Shape, slot: &Slot) -> Result<Option<Self>, SandboxError> {
         match (shape.counted, &shape.driver) {
-            (Counted::Together, Some(driver)) => {
+            (Counted::InTotal, Some(driver)) => {
                 let group = Some(driver.create_total(&slot.next_group())?);
                 Ok(Some(Self { group, limits: None, receipt: Receipt::new(), granted: None }))
             }
-            (Counted::Together, None) | (Counted::Each, _) => Ok(None),
+            (Counted::InTotal, None) | (Counted::Each, _) => Ok(None),
         }
     }
 
@@ -143,7 +143,7 @@ impl Whole {
         Ok(self.group_mut()?.has_refused()?)
     }
 
-    /// The limit that was exceeded since this was asked last. [`Whole::kill`] must follow.
+    /// The limit that was exceeded since this was asked last. [`SandboxTotal::kill`] must follow.
     pub(crate) fn exceeded(&mut self, waived: &BTreeSet<Limit>) -> Result<Option<Limit>, SandboxError> {
         let granted = self.granted;
         let group = self.group_mut()?;
@@ -195,7 +195,7 @@ impl Whole {
     }
 }
 
-impl Drop for Whole {
+impl Drop for SandboxTotal {
     fn drop(&mut self) {
         if let Err(error) = mem::take(&mut self.group).map_or(Ok(()), TotalGroup::remove) {
             tracing::warn!(%error, "a cgroup is left for the sweep");
@@ -206,12 +206,12 @@ impl Drop for Whole {
 /// Makes the group of a command, in that over all of them if there is one.
 pub(crate) fn group_of_command(
     driver: Option<&dyn Driver>,
-    whole: Option<&mut Whole>,
+    total: Option<&mut SandboxTotal>,
     slot: &Slot,
     wants: Wants,
 ) -> Result<Option<Box<dyn Group>>, SandboxError> {
-    match (whole, driver) {
-        (Some(whole), _) => whole.create(&slot.next_group(), wants).map(Some),
+    match (total, driver) {
+        (Some(total), _) => total.create(&slot.next_group(), wants).map(Some),
         (None, Some(driver)) => Ok(Some(driver.create(&slot.next_group(), wants)?)),
         (None, None) => Ok(None),
     }

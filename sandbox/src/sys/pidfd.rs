@@ -16,6 +16,15 @@ pub(crate) enum End {
     Killed(u8),
 }
 
+/// A process that was waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ended {
+    /// How it ended.
+    pub end: End,
+    /// Whose it was when it ended, by its real user id.
+    pub user: libc::uid_t,
+}
+
 /// A descriptor of a process. The caller must know that `pid` cannot have been given to another process:
 /// it is a child nobody has waited for.
 pub(crate) fn open(pid: libc::pid_t) -> nix::Result<OwnedFd> {
@@ -45,7 +54,7 @@ pub(crate) fn end(pidfd: BorrowedFd<'_>) {
 pub(crate) fn wait(pidfd: BorrowedFd<'_>) -> nix::Result<End> {
     loop {
         match wait_with(pidfd, 0) {
-            Ok(Some(end)) => return Ok(end),
+            Ok(Some(ended)) => return Ok(ended.end),
             Ok(None) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(errno),
         }
@@ -53,11 +62,11 @@ pub(crate) fn wait(pidfd: BorrowedFd<'_>) -> nix::Result<End> {
 }
 
 /// The same without blocking: `None` while the child lives.
-pub(crate) fn try_wait(pidfd: BorrowedFd<'_>) -> nix::Result<Option<End>> {
+pub(crate) fn try_wait(pidfd: BorrowedFd<'_>) -> nix::Result<Option<Ended>> {
     wait_with(pidfd, libc::WNOHANG)
 }
 
-fn wait_with(pidfd: BorrowedFd<'_>, options: libc::c_int) -> nix::Result<Option<End>> {
+fn wait_with(pidfd: BorrowedFd<'_>, options: libc::c_int) -> nix::Result<Option<Ended>> {
     // SAFETY: siginfo_t is plain data for which all zeroes is a valid value.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
     let id = pidfd.as_raw_fd().unsigned_abs();
@@ -69,11 +78,14 @@ fn wait_with(pidfd: BorrowedFd<'_>, options: libc::c_int) -> nix::Result<Option<
     let pid = unsafe { info.si_pid() };
     // SAFETY: as above.
     let status = unsafe { info.si_status() };
+    // SAFETY: as above.
+    let user = unsafe { info.si_uid() };
     if pid == 0 {
         return Ok(None);
     }
     let status = u8::try_from(status & 0xff).map_err(|_| Errno::EOVERFLOW)?;
-    Ok(Some(if info.si_code == libc::CLD_EXITED { End::Exited(status) } else { End::Killed(status & 0x7f) }))
+    let end = if info.si_code == libc::CLD_EXITED { End::Exited(status) } else { End::Killed(status & 0x7f) };
+    Ok(Some(Ended { end, user }))
 }
 
 /// Moves the caller into one namespace, given by its file.

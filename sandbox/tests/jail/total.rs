@@ -17,7 +17,7 @@ const CPU_TIME: Termination = Termination::LimitExceeded { limit: Limit::CpuTime
 
 /// A sandbox with these limits for each command and for all of them, or `None` with a named skip.
 fn sandbox(test: &str, limits: &Limits) -> Option<Box<dyn Sandbox>> {
-    let mut sandbox = jail_of(test, |jail| jail.counted(Counted::Together))?.create().unwrap();
+    let mut sandbox = jail_of(test, |jail| jail.counted(Counted::InTotal))?.create().unwrap();
     sandbox.limit_total(&Total::of(limits)).unwrap();
     Some(sandbox)
 }
@@ -133,7 +133,7 @@ fn a_file_for_standard_input_leaves_no_copy_with_the_job() {
 #[test]
 fn files_placed_before_the_first_command_are_taken_off() {
     let name = "files_placed_before_the_first_command_are_taken_off";
-    let Some(jail) = jail_of(name, |jail| jail.counted(Counted::Together)) else { return };
+    let Some(jail) = jail_of(name, |jail| jail.counted(Counted::InTotal)) else { return };
     let limits = small();
     let mut sandbox = jail.create().unwrap();
     put(sandbox.workspace(), "input", &vec![1; 40 << 20]);
@@ -226,8 +226,8 @@ fn the_receipt_says_what_holds_for_all() {
     let outcome = run(&mut *sandbox, &limits, "true");
     for (limit, by) in &outcome.enforced_by {
         let Enforcement::Kernel(by) = by else { panic!("{limit:?} is waived") };
-        let whole = matches!(limit, Limit::CpuTime | Limit::Memory | Limit::Processes | Limit::Cpus);
-        assert_eq!(by.ends_with("; also for all commands together"), whole, "{limit:?}: {by}");
+        let in_total = matches!(limit, Limit::CpuTime | Limit::Memory | Limit::Processes | Limit::Cpus);
+        assert_eq!(by.ends_with("; also for all commands together"), in_total, "{limit:?}: {by}");
     }
     sandbox.destroy().unwrap();
 }
@@ -235,7 +235,7 @@ fn the_receipt_says_what_holds_for_all() {
 #[test]
 fn limits_of_all_together_are_set_once_and_before_the_first_command() {
     let name = "limits_of_all_together_are_set_once_and_before_the_first_command";
-    let Some(together) = jail_of(name, |jail| jail.counted(Counted::Together)) else { return };
+    let Some(in_total) = jail_of(name, |jail| jail.counted(Counted::InTotal)) else { return };
     let total = Total::of(&limits());
     let refused = |result: Result<(), SandboxError>| {
         assert!(matches!(result, Err(SandboxError::TotalMisplaced)), "{result:?}");
@@ -244,8 +244,8 @@ fn limits_of_all_together_are_set_once_and_before_the_first_command() {
         let mut sandbox = jail.create().unwrap();
         sandbox.exec(&Command::new("/bin/true", limits()), &Cancel::never()).map(drop)
     };
-    refused(exec(&together));
-    let mut sandbox = together.create().unwrap();
+    refused(exec(&in_total));
+    let mut sandbox = in_total.create().unwrap();
     sandbox.limit_total(&total).unwrap();
     refused(sandbox.limit_total(&total));
     let each = jail_of(name, |jail| jail).unwrap();

@@ -10,7 +10,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::eventfd::EventFd;
 
-use super::super::files::{Dir, read_from_start};
+use super::super::files::Dir;
 use super::super::lack::{Facility, waiver};
 use super::super::make::MakeError;
 use super::super::{CgroupError, Entry, Gauge, Group, GroupName, GroupStats, Layout, Wants, limits, parse};
@@ -21,8 +21,6 @@ use super::{Facts, Role, kill};
 pub(super) struct V1Group {
     name: GroupName,
     parents: Arc<[Seat]>,
-    /// Those of all seats that were made.
-    roles: u8,
     /// Only the first once it was retired.
     seats: Vec<Seat>,
     /// The `tasks` file of every seat, in the same order.
@@ -49,31 +47,13 @@ impl V1Group {
         wants: Wants,
         facts: &Arc<Facts>,
     ) -> Result<Self, MakeError> {
-        let mut made = Vec::with_capacity(parents.len());
-        let group = seats::make(parents, name, Role::wanted(wants), &mut made)
-            .and_then(|seats| Ok(Self::open(parents, name, seats, facts)?));
-        if group.is_err() {
-            // Only what was made here: one that existed is not ours to remove without killing first.
-            seats::remove(made.into_iter(), name)?;
-        }
-        group
-    }
-
-    /// Opens what is used later.
-    fn open(
-        parents: &Arc<[Seat]>,
-        name: &GroupName,
-        seats: Vec<Seat>,
-        facts: &Arc<Facts>,
-    ) -> Result<Self, CgroupError> {
-        let tasks = seats.iter().map(|seat| seat.dir.open_file("tasks", OFlag::O_WRONLY));
-        let tasks = tasks.collect::<Result<_, _>>()?;
-        let time = seats::find(&seats, Role::CpuAcct).ok();
-        let usage = time.map(|dir| dir.open_file("cpuacct.usage", OFlag::O_RDONLY)).transpose()?;
-        let oom = seats::find(&seats, Role::Memory).ok().map(seats::arm_oom).transpose()?;
-        let (name, parents, facts) = (name.clone(), parents.clone(), facts.clone());
-        let roles = seats.iter().fold(0, |roles, seat| roles | seat.roles);
-        Ok(Self { name, parents, roles, seats, tasks, usage, oom, facts })
+        seats::make(parents, name, Role::wanted(wants), |seats| {
+            let tasks = seats.iter().map(|seat| seat.dir.open_file("tasks", OFlag::O_WRONLY));
+            let tasks = tasks.collect::<Result<_, _>>()?;
+            let (usage, oom) = (seats::open_usage(&seats)?, seats::arm_oom(&seats)?);
+            let (name, parents, facts) = (name.clone(), parents.clone(), facts.clone());
+            Ok(Self { name, parents, seats, tasks, usage, oom, facts })
+        })
     }
 
     fn seat(&self, role: Role) -> Result<&Dir, CgroupError> {
@@ -127,13 +107,7 @@ impl Group for V1Group {
     }
 
     fn cpu_time(&self) -> Result<CpuTime, CgroupError> {
-        let Some(usage) = &self.usage else { return Ok(CpuTime::default()) };
-        let dir = self.seat(Role::CpuAcct)?;
-        let text = read_from_start(usage)
-            .map_err(|errno| CgroupError::file("read", dir.path().join("cpuacct.usage"), errno))?;
-        let nanos =
-            parse::number(&text).ok_or_else(|| dir.malformed("cpuacct.usage", &text, "nanoseconds"))?;
-        Ok(CpuTime::micros(nanos / 1000))
+        seats::cpu_time(&self.seats, self.usage.as_ref())
     }
 
     fn stats(&self) -> Result<GroupStats, CgroupError> {
@@ -188,7 +162,6 @@ impl Group for V1Group {
     }
 
     fn remove(self: Box<Self>) -> Result<(), CgroupError> {
-        let held = |parent: &&Seat| parent.roles & self.roles != 0;
-        seats::remove(self.parents.iter().filter(held).map(|parent| &parent.dir), &self.name)
+        seats::remove(&self.parents, &self.name)
     }
 }

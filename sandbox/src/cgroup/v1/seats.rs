@@ -3,14 +3,14 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
-use dayfly_jobs::{Bytes, Cpus, Enforcement, Limit};
+use dayfly_jobs::{Bytes, CpuTime, Cpus, Enforcement, Limit};
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
-use super::super::files::Dir;
+use super::super::files::{Dir, read_from_start};
 use super::super::lack::{Facility, waiver};
 use super::super::make::MakeError;
 use super::super::{CgroupError, GroupName, limits, parse};
@@ -35,8 +35,24 @@ pub(super) fn find(seats: &[Seat], role: Role) -> Result<&Dir, CgroupError> {
     })
 }
 
-/// Makes and opens the folders for these roles. What was made is in `made` even when something after it fails.
-pub(super) fn make<'a>(
+/// Makes the folders for these roles and what `open` makes of them; nothing is left of them otherwise.
+pub(super) fn make<T>(
+    parents: &[Seat],
+    name: &GroupName,
+    wanted: u8,
+    open: impl FnOnce(Vec<Seat>) -> Result<T, CgroupError>,
+) -> Result<T, MakeError> {
+    let mut made = Vec::with_capacity(parents.len());
+    let done = make_folders(parents, name, wanted, &mut made).and_then(|seats| Ok(open(seats)?));
+    if done.is_err() {
+        // Only what was made here: one that existed is not ours to remove without killing first.
+        remove_from(made.into_iter(), name)?;
+    }
+    done
+}
+
+/// Makes and opens the folders. What was made is in `made` even when something after it fails.
+fn make_folders<'a>(
     parents: &'a [Seat],
     name: &GroupName,
     wanted: u8,
@@ -78,13 +94,30 @@ fn fill_cpuset(parent: &Dir, dir: &Dir) -> Result<(), MakeError> {
     Ok(())
 }
 
-/// An event that fires when memory runs out. The kernel keeps the registration until the group goes.
-pub(super) fn arm_oom(memory: &Dir) -> Result<EventFd, CgroupError> {
+/// The counter of CPU time; `None` where its controller is missing and the limit waived.
+pub(super) fn open_usage(seats: &[Seat]) -> Result<Option<OwnedFd>, CgroupError> {
+    let time = find(seats, Role::CpuAcct).ok();
+    time.map(|dir| dir.open_file("cpuacct.usage", OFlag::O_RDONLY)).transpose()
+}
+
+/// Reads what [`open_usage`] opened.
+pub(super) fn cpu_time(seats: &[Seat], usage: Option<&OwnedFd>) -> Result<CpuTime, CgroupError> {
+    let Some(usage) = usage else { return Ok(CpuTime::default()) };
+    let dir = find(seats, Role::CpuAcct)?;
+    let text = read_from_start(usage)
+        .map_err(|errno| CgroupError::file("read", dir.path().join("cpuacct.usage"), errno))?;
+    let nanos = parse::number(&text).ok_or_else(|| dir.malformed("cpuacct.usage", &text, "nanoseconds"))?;
+    Ok(CpuTime::micros(nanos / 1000))
+}
+
+/// An event that fires when memory runs out; `None` as above. The kernel keeps the registration until the group goes.
+pub(super) fn arm_oom(seats: &[Seat]) -> Result<Option<EventFd>, CgroupError> {
+    let Ok(memory) = find(seats, Role::Memory) else { return Ok(None) };
     let oom = EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
         .map_err(|errno| CgroupError::file("make an eventfd for", memory.path(), errno))?;
     let control = memory.open_file("memory.oom_control", OFlag::O_RDONLY)?;
     memory.write("cgroup.event_control", &format!("{} {}", oom.as_raw_fd(), control.as_raw_fd()))?;
-    Ok(oom)
+    Ok(Some(oom))
 }
 
 /// Whether a group ran into its own limit on memory, and not into one above it, of which it hears as well. It was full
@@ -178,11 +211,12 @@ pub(super) fn limit_cpus(
     Ok(Enforcement::Kernel(mechanism.into()))
 }
 
-/// Removes the folders of one group, all of them even when one resists.
-pub(super) fn remove<'a>(
-    parents: impl Iterator<Item = &'a Dir>,
-    name: &GroupName,
-) -> Result<(), CgroupError> {
+/// Removes the folders of one group, all of them even when one resists. It may have none below some parents.
+pub(super) fn remove(parents: &[Seat], name: &GroupName) -> Result<(), CgroupError> {
+    remove_from(parents.iter().map(|parent| &parent.dir), name)
+}
+
+fn remove_from<'a>(parents: impl Iterator<Item = &'a Dir>, name: &GroupName) -> Result<(), CgroupError> {
     let results: Vec<_> = parents.map(|parent| parent.remove(name.as_str())).collect();
     results.into_iter().collect()
 }

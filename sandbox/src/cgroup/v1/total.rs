@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use dayfly_jobs::{CpuTime, Limit, Receipt};
 use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use nix::sys::eventfd::EventFd;
 
-use super::super::files::{Dir, read_from_start};
+use super::super::files::Dir;
 use super::super::make::MakeError;
 use super::super::{CgroupError, Group, GroupName, TotalGroup, Wants, limits, parse};
 use super::group::V1Group;
@@ -36,28 +35,12 @@ impl V1Total {
         name: &GroupName,
         facts: &Arc<Facts>,
     ) -> Result<Self, MakeError> {
-        let mut made = Vec::with_capacity(parents.len());
-        let total = seats::make(parents, name, Role::wanted(Wants::default()), &mut made)
-            .and_then(|seats| Ok(Self::open(parents, name, seats, facts)?));
-        if total.is_err() {
-            seats::remove(made.into_iter(), name)?;
-        }
-        total
-    }
-
-    fn open(
-        parents: &Arc<[Seat]>,
-        name: &GroupName,
-        seats: Vec<Seat>,
-        facts: &Arc<Facts>,
-    ) -> Result<Self, CgroupError> {
-        let time = seats::find(&seats, Role::CpuAcct).ok();
-        let usage = time.map(|dir| dir.open_file("cpuacct.usage", OFlag::O_RDONLY)).transpose()?;
-        let memory = seats::find(&seats, Role::Memory).ok();
-        memory.map_or(Ok(()), count_groups_below)?;
-        let oom = memory.map(seats::arm_oom).transpose()?;
-        let (name, parents, facts) = (name.clone(), parents.clone(), facts.clone());
-        Ok(Self { name, parents, seats: seats.into(), usage, oom, facts })
+        seats::make(parents, name, Role::wanted(Wants::default()), |seats| {
+            seats::find(&seats, Role::Memory).map_or(Ok(()), count_groups_below)?;
+            let (usage, oom) = (seats::open_usage(&seats)?, seats::arm_oom(&seats)?);
+            let (name, parents, facts) = (name.clone(), parents.clone(), facts.clone());
+            Ok(Self { name, parents, seats: seats.into(), usage, oom, facts })
+        })
     }
 
     /// Sees to it that there is a folder for each of these wants. One that has to be made is below our parent's,
@@ -69,7 +52,7 @@ impl V1Total {
         if missing == 0 {
             return Ok(());
         }
-        let made = seats::make(&self.parents, &self.name, missing, &mut Vec::new());
+        let made = seats::make(&self.parents, &self.name, missing, Ok);
         let mut seats = made.map_err(|error| error.into_error(&self.name))?;
         for parent in self.parents.iter().filter(|parent| parent.roles & held != 0) {
             seats.push(Seat { roles: parent.roles, dir: seats::open(&parent.dir, &self.name)? });
@@ -106,13 +89,7 @@ impl TotalGroup for V1Total {
     }
 
     fn cpu_time(&self) -> Result<CpuTime, CgroupError> {
-        let Some(usage) = &self.usage else { return Ok(CpuTime::default()) };
-        let dir = seats::find(&self.seats, Role::CpuAcct)?;
-        let text = read_from_start(usage)
-            .map_err(|errno| CgroupError::file("read", dir.path().join("cpuacct.usage"), errno))?;
-        let nanos =
-            parse::number(&text).ok_or_else(|| dir.malformed("cpuacct.usage", &text, "nanoseconds"))?;
-        Ok(CpuTime::micros(nanos / 1000))
+        seats::cpu_time(&self.seats, self.usage.as_ref())
     }
 
     fn ran_out(&mut self) -> Result<bool, CgroupError> {
@@ -152,7 +129,7 @@ impl TotalGroup for V1Total {
     }
 
     fn remove(self: Box<Self>) -> Result<(), CgroupError> {
-        seats::remove(self.parents.iter().map(|parent| &parent.dir), &self.name)
+        seats::remove(&self.parents, &self.name)
     }
 }
 

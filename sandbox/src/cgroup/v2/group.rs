@@ -29,15 +29,6 @@ impl V2Group {
         let cpu_stat = dir.open_file("cpu.stat", OFlag::O_RDONLY)?;
         Ok(Self { name: name.clone(), parent: parent.clone(), dir, cpu_stat, facts: facts.clone() })
     }
-
-    fn cpu_stat(&self) -> Result<String, CgroupError> {
-        read_from_start(&self.cpu_stat)
-            .map_err(|errno| CgroupError::file("read", self.dir.path().join("cpu.stat"), errno))
-    }
-
-    fn time(&self, text: &str, key: &'static str) -> Result<u64, CgroupError> {
-        parse::field(text, key).ok_or_else(|| self.dir.malformed("cpu.stat", text, key))
-    }
 }
 
 impl Group for V2Group {
@@ -58,13 +49,14 @@ impl Group for V2Group {
     }
 
     fn cpu_time(&self) -> Result<CpuTime, CgroupError> {
-        Ok(CpuTime::micros(self.time(&self.cpu_stat()?, "usage_usec")?))
+        cpu_time(&self.dir, &self.cpu_stat)
     }
 
     fn stats(&self) -> Result<GroupStats, CgroupError> {
-        let text = self.cpu_stat()?;
-        let cpu = CpuTime::micros(self.time(&text, "usage_usec")?);
-        let (user, system) = (self.time(&text, "user_usec")?, self.time(&text, "system_usec")?);
+        let text = read_cpu_stat(&self.dir, &self.cpu_stat)?;
+        let time = |key| time_in(&self.dir, &text, key);
+        let cpu = CpuTime::micros(time("usage_usec")?);
+        let (user, system) = (time("user_usec")?, time("system_usec")?);
         let (user, system) = limits::split(cpu, user, system);
         let (peak_processes, refused_processes) = limits::process_counts(&self.dir)?;
         let peak = self.dir.parse_if_any("memory.peak", "bytes", parse::number)?;
@@ -109,6 +101,19 @@ impl Group for V2Group {
     fn remove(self: Box<Self>) -> Result<(), CgroupError> {
         self.parent.remove(self.name.as_str())
     }
+}
+
+/// What a group used, by its open `cpu.stat`.
+pub(super) fn cpu_time(dir: &Dir, cpu_stat: &OwnedFd) -> Result<CpuTime, CgroupError> {
+    Ok(CpuTime::micros(time_in(dir, &read_cpu_stat(dir, cpu_stat)?, "usage_usec")?))
+}
+
+fn read_cpu_stat(dir: &Dir, cpu_stat: &OwnedFd) -> Result<String, CgroupError> {
+    read_from_start(cpu_stat).map_err(|errno| CgroupError::file("read", dir.path().join("cpu.stat"), errno))
+}
+
+fn time_in(dir: &Dir, text: &str, key: &'static str) -> Result<u64, CgroupError> {
+    parse::field(text, key).ok_or_else(|| dir.malformed("cpu.stat", text, key))
 }
 
 pub(super) fn limit_memory(

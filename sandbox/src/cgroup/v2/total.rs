@@ -7,7 +7,7 @@ use std::sync::Arc;
 use dayfly_jobs::{CpuTime, Limit, Receipt};
 use nix::fcntl::OFlag;
 
-use super::super::files::{Dir, read_from_start};
+use super::super::files::Dir;
 use super::super::{CgroupError, Group, GroupName, TotalGroup, Wants, limits, parse};
 use super::group::{self, V2Group};
 use super::{Facts, NEEDED, enable, make_below, open, place};
@@ -59,10 +59,7 @@ impl TotalGroup for V2Total {
     }
 
     fn cpu_time(&self) -> Result<CpuTime, CgroupError> {
-        let text = read_from_start(&self.cpu_stat)
-            .map_err(|errno| CgroupError::file("read", self.dir.path().join("cpu.stat"), errno))?;
-        let used = parse::field(&text, "usage_usec");
-        used.map(CpuTime::micros).ok_or_else(|| self.dir.malformed("cpu.stat", &text, "usage_usec"))
+        group::cpu_time(&self.dir, &self.cpu_stat)
     }
 
     /// The local count: the other also has the hits of the commands' own limits.

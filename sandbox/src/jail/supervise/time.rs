@@ -89,6 +89,6 @@ impl Supervisor<'_> {
             None => CpuTime::default(),
         };
         let own = budget::next_look(self.watch.limits.cpu_time, used, self.watch.processors);
-        Ok((used, total::next_look(self.watch.together.as_ref(), own)?))
+        Ok((used, total::next_look(self.watch.total.as_ref(), own)?))
     }
 }
