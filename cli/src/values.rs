@@ -95,7 +95,8 @@ pub(crate) struct BindArg {
 
 const BIND_FIX: &str = "write SRC, SRC:DST or SRC:DST:rw, such as ./data:/data:rw";
 
-/// Reads `SRC[:DST][:ro|:rw]`. `DST` starts with a slash, so a colon elsewhere belongs to a name.
+/// Reads `SRC[:DST][:ro|:rw]`. `DST` starts with a slash, so a colon before that belongs to a name. It has none itself:
+/// that would be a misspelt `:rw`.
 pub(crate) fn bind(text: OsString) -> Result<BindArg, ValueError> {
     let (paths, access) = split_access(text.as_bytes());
     let mut borders = paths.windows(2).enumerate().filter(|(_, pair)| pair == b":/").map(|(at, _)| at);
@@ -112,6 +113,9 @@ pub(crate) fn bind(text: OsString) -> Result<BindArg, ValueError> {
     }
     if target.is_none() && source.contains(&b':') {
         return bad("has a ':' that is followed neither by an absolute path nor by ro or rw", BIND_FIX);
+    }
+    if target.is_some_and(|target| target.contains(&b':')) {
+        return bad("has a ':' in the path inside, where only :ro or :rw may end it", BIND_FIX);
     }
     let target = target.map(|bytes| inside_path(Path::new(OsStr::from_bytes(bytes)))).transpose()?;
     Ok(BindArg { source: os(source).into(), target, access })

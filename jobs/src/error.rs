@@ -29,6 +29,14 @@ pub enum UnitError {
         /// An example of what is accepted.
         expected: &'static str,
     },
+    /// No limit has this name.
+    #[error("there is no limit '{text}'; {known}")]
+    NoLimit {
+        /// The text as it was given.
+        text: String,
+        /// The limits there are.
+        known: &'static str,
+    },
     /// The value does not fit, or is finer than the smallest unit.
     #[error("'{text}' is out of range; {allowed}")]
     OutOfRange {

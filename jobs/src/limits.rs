@@ -49,6 +49,21 @@ pub struct Limits {
     pub file_size: Bytes,
 }
 
+impl Limits {
+    /// Below this no program can be executed.
+    pub const LEAST_MEMORY: Bytes = Bytes::mib(1);
+    /// The folders of the writable tree and a few files.
+    pub const LEAST_INODES: u64 = 16;
+
+    /// The limit that no program could be started under, and the least it may be.
+    pub fn too_small(&self) -> Option<(Limit, Bytes)> {
+        if self.memory < Self::LEAST_MEMORY {
+            return Some((Limit::Memory, Self::LEAST_MEMORY));
+        }
+        (self.inodes.get() < Self::LEAST_INODES).then(|| (Limit::Inodes, Bytes::new(Self::LEAST_INODES)))
+    }
+}
+
 /// The name of one limit, as on the command line (`--cpu-time`) and in results (`cpu_time`).
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
@@ -142,9 +157,9 @@ impl FromStr for Limit {
     /// Reads `cpu_time` as well as `cpu-time`.
     fn from_str(text: &str) -> Result<Self, UnitError> {
         let name = text.replace('-', "_");
-        Self::ALL.into_iter().find(|limit| limit.name() == name).ok_or_else(|| UnitError::OutOfRange {
+        Self::ALL.into_iter().find(|limit| limit.name() == name).ok_or_else(|| UnitError::NoLimit {
             text: text.into(),
-            allowed: "limits are cpu-time, wall-time, idle-time, memory, processes, cpus, output, disk, \
+            known: "limits are cpu-time, wall-time, idle-time, memory, processes, cpus, output, disk, \
                       inodes, open-files, stack and file-size",
         })
     }

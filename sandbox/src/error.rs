@@ -48,7 +48,9 @@ pub enum SandboxError {
         fix: String,
     },
     /// A limit is below what starting any program takes.
-    #[error("the limit {limit} is below {smallest}, which starting any program takes")]
+    #[error(
+        "the limit {limit} is below {smallest}, which starting any program takes; set it to {smallest} or more"
+    )]
     TooSmall {
         /// The limit.
         limit: Limit,

@@ -9,6 +9,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
@@ -162,6 +163,9 @@ fn no_token(server: &Url) -> CliError {
 
 fn address(text: &str) -> Result<Url, CliError> {
     let fix = "write an address such as http://127.0.0.1:7410";
+    if !text.contains("://") {
+        return Err(CliError::usage(format!("'{text}' does not say http:// or https://"), fix));
+    }
     let url =
         Url::parse(text).map_err(|error| CliError::usage(format!("'{text}' is no address: {error}"), fix))?;
     match url.scheme() {
@@ -184,7 +188,7 @@ pub(super) fn is_local(url: &Url) -> bool {
 }
 
 fn token_in(file: &Path) -> Result<Token, CliError> {
-    let missing = || CliError::path("read the token", file, io::Error::from(io::ErrorKind::NotFound));
+    let missing = || CliError::path("read the token", file, io::Error::from(Errno::ENOENT));
     read_small(file)?.map(|text| Token(text.trim().to_owned())).ok_or_else(missing)
 }
 

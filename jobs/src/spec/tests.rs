@@ -184,7 +184,7 @@ proptest! {
     #[test]
     fn a_printed_job_parses_to_itself(
         name in "[^\\p{Cc}]{1,100}", script in "[^\0]{0,40}x", value in "[^\0]{0,40}", path in "[a-z]{1,9}(/[a-z]{1,9}){0,3}",
-        memory in 0..1_u64 << 40, micros in 1..1_u64 << 40, millis in 1..64_000_u32, priority in -100..=100_i8,
+        memory in 1_u64 << 20..1_u64 << 40, micros in 1..1_u64 << 40, millis in 1..64_000_u32, priority in -100..=100_i8,
     ) {
         let mut job = yaml(FULL).unwrap();
         let roomy = yaml("{steps: [{run: x}], limits: {idle_time: none, cpus: none}}").unwrap().limits;

@@ -127,7 +127,7 @@ pub enum PolicyError {
     },
     /// No policy has this name.
     #[error(
-        "there is no policy '{name}'{hint}; built in are {known}, anything with a '/' or ending in .toml is a file"
+        "there is no policy '{name}'{hint}; built in are {known}; anything with a '/' or ending in .toml is a file"
     )]
     UnknownPolicy {
         /// The name as it was given.

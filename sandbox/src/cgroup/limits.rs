@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use dayfly_jobs::{CpuSet, CpuTime};
+use nix::errno::Errno;
 
 use super::files::{Dir, PATIENCE};
 use super::{CgroupError, parse};
@@ -22,7 +23,12 @@ pub(super) fn pin(dir: &Dir, set: &CpuSet, effective: &str) -> Result<(), Cgroup
         CgroupError::unusable(reason, "pin to processors in cpuset.cpus of the parent group")
     };
     if let Err(errno) = dir.try_write("cpuset.cpus", &set.to_string()) {
-        return Err(refused(format!("{} refuses processors {set}: {errno}", dir.path().display())));
+        return Err(match errno {
+            Errno::ERANGE | Errno::EINVAL | Errno::EACCES => {
+                refused(format!("processors {set} were asked for, and not all of them are to be had here"))
+            }
+            _ => refused(format!("{} refuses processors {set}: {errno}", dir.path().display())),
+        });
     }
     let given = dir.parse(effective, "a list of processors", parse::cpu_list)?;
     match set.iter().eq(given.iter().copied()) {

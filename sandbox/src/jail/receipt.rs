@@ -2,28 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use dayfly_jobs::{Bytes, Cpus, Enforcement, Limit, Limits, Receipt};
+use dayfly_jobs::{Cpus, Enforcement, Limit, Limits, Receipt};
 
 use super::shape::Shape;
 use crate::cgroup::{Group, Wants};
 use crate::slot::Slots;
 use crate::{SandboxError, Total};
 
-/// Below this no program can be executed.
-pub(crate) const LEAST_MEMORY: Bytes = Bytes::mib(1);
-/// The folders of the writable tree and a few files.
-const LEAST_INODES: u64 = 16;
-
 /// Whether a command with these limits can be run at all.
 pub(crate) fn check(shape: &Shape, limits: &Limits) -> Result<(), SandboxError> {
     dayfly_policies::resolve(&shape.policy, limits)?;
-    if limits.memory < LEAST_MEMORY {
-        return Err(SandboxError::TooSmall { limit: Limit::Memory, smallest: LEAST_MEMORY });
-    }
-    if limits.inodes.get() < LEAST_INODES {
-        return Err(SandboxError::TooSmall { limit: Limit::Inodes, smallest: Bytes::new(LEAST_INODES) });
-    }
-    Ok(())
+    limits.too_small().map_or(Ok(()), |(limit, smallest)| Err(SandboxError::TooSmall { limit, smallest }))
 }
 
 /// Sets the limits on the group, and tells what enforces each: the group, and the mechanisms every jail has.

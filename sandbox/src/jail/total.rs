@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::mem;
 use std::time::Duration;
 
-use dayfly_jobs::{Bytes, CpuTime, Enforcement, Limit, Receipt};
+use dayfly_jobs::{Bytes, CpuTime, Enforcement, Limit, Limits, Receipt};
 
 use super::budget;
 use super::measure;
@@ -90,7 +90,7 @@ impl SandboxTotal {
         waived: &BTreeSet<Limit>,
     ) -> Result<(), SandboxError> {
         let left = Bytes::new(total.memory.get().saturating_sub(files.get()));
-        if left < super::receipt::LEAST_MEMORY {
+        if left < Limits::LEAST_MEMORY {
             return Err(SandboxError::FullOfFiles { files, memory: total.memory });
         }
         self.receipt = self.group_mut()?.apply(&Total { memory: left, ..total.clone() }, waived)?;

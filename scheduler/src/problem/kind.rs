@@ -42,7 +42,7 @@ macro_rules! kinds {
 
 kinds! {
     BadRequest "bad-request" BAD_REQUEST "The call cannot be understood"
-        Some("see /docs for what this call takes"), None;
+        Some("see the page /docs of the scheduler for what this call takes"), None;
     BadJob "bad-job" UNPROCESSABLE_ENTITY "The job is not valid"
         Some("`dayfly schema job` prints what a job file may hold"), None;
     Unauthorized "unauthorized" UNAUTHORIZED "A token is needed"

@@ -9,6 +9,9 @@ use super::{Service, Wanted};
 use crate::problem::{Kind, Problem};
 use crate::store::NewJob;
 
+/// Calls with more jobs than this wake nobody before their commit.
+const WOKEN_EARLY: usize = 8;
+
 /// A job as it was asked for.
 #[derive(Debug)]
 pub(crate) struct Submission {
@@ -41,16 +44,23 @@ impl Service {
             retry_of: submission.retry_of,
         });
         let begin = Instant::now();
-        // Whoever is woken asks after the jobs are in line, and so is answered with them by the same commit.
+        // Whoever is woken early asks after the jobs are in line, and so is answered with them by the same commit. That
+        // they will be there is not known yet, so only few are woken for nothing by jobs that are not new.
+        let is_early = wanted.len() <= WOKEN_EARLY;
         let wake = || {
-            for wanted in &wanted {
+            for wanted in wanted.iter().filter(|_| is_early) {
                 self.waiters.wake(wanted.clone());
             }
         };
         let submitted = self.store.submit_telling(jobs.collect(), now, &wake).await;
         self.metrics.stored("submit", begin);
         let submitted = submitted?;
-        submitted.iter().filter(|submitted| submitted.created).for_each(|_| self.metrics.submitted.inc());
+        for (_, wanted) in submitted.iter().zip(&wanted).filter(|(submitted, _)| submitted.created) {
+            self.metrics.submitted.inc();
+            if !is_early {
+                self.waiters.wake(wanted.clone());
+            }
+        }
         if let Some(patience) = patience {
             self.due.at_latest(now.plus_millis(patience.as_micros() / 1000));
         }

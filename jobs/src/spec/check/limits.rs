@@ -32,14 +32,14 @@ fn at_least_one(count: u32) -> Result<NonZeroU32, Fault> {
 
 /// The limits of a job.
 pub(super) fn of_job(written: written::Limits) -> Result<Limits, Fault> {
-    Ok(over(written, &defaults()?))
+    large_enough(over(written, &defaults()?))
 }
 
 /// The limits of a step: those of the job, or less.
 pub(super) fn of_step(written: written::Limits, job: &Limits) -> Result<Limits, Fault> {
     let step = over(written, job);
     match Limit::ALL.into_iter().find(|limit| exceeds(*limit, &step, job)) {
-        None => Ok(step),
+        None => large_enough(step),
         Some(limit) => {
             let what = format!(
                 "a step may ask for less than its job, never for more: the job has {}",
@@ -47,6 +47,17 @@ pub(super) fn of_step(written: written::Limits, job: &Limits) -> Result<Limits, 
             );
             let fix = format!("write that or less, or raise limits.{limit} of the job");
             Err(Fault::new(what, fix)).at(limit.name())
+        }
+    }
+}
+
+/// Limits under which a program can be started.
+fn large_enough(limits: Limits) -> Result<Limits, Fault> {
+    match limits.too_small() {
+        None => Ok(limits),
+        Some((limit, least)) => {
+            let what = format!("{} is less than starting any program takes", show(limit, &limits));
+            Err(Fault::new(what, format!("write {least} or more"))).at(limit.name())
         }
     }
 }

@@ -42,7 +42,9 @@ impl Node {
     fn expected_list(&self) -> Fault {
         let fault = self.mismatch("a list");
         match &self.value {
-            Value::Plain(text) | Value::Text(text) if text.len() <= 40 && !text.contains('\n') => {
+            Value::Plain(text) | Value::Text(text)
+                if text.len() <= 40 && !text.contains(['\n', '[', '"']) =>
+            {
                 Fault::new(fault.what, format!("write [\"{text}\"]"))
             }
             _ => fault,
