@@ -30,7 +30,7 @@ pub enum UnitError {
         expected: &'static str,
     },
     /// No limit has this name.
-    #[error("there is no limit '{text}'; {known}")]
+    #[error("'{text}' is no limit; {known}")]
     NoLimit {
         /// The text as it was given.
         text: String,

@@ -113,7 +113,7 @@ fn mistakes_say_what_to_type() {
         ("run --backend docker -- x", "--backend cannot be 'docker' | write one of: jail, microvm"),
         (
             "run --waive speed -- x",
-            "--waive: there is no limit 'speed' | limits are cpu-time, wall-time, idle-time, memory, processes, cpus, output, disk, inodes, open-files, stack and file-size",
+            "--waive: 'speed' is no limit | limits are cpu-time, wall-time, idle-time, memory, processes, cpus, output, disk, inodes, open-files, stack and file-size",
         ),
         ("runn", "there is no command 'runn' | did you mean run?"),
         ("--jsno", "there is no option '--jsno' | did you mean --json?"),
