@@ -17,10 +17,10 @@ use super::shape::Shape;
 use super::spawn::{self, Parked};
 use super::streams::{self, Input, Outlet, Taken};
 use super::survivors::Survivors;
-use super::visitor::Visitor;
 use super::{budget, total};
 use crate::cgroup::Group;
 use crate::sys::pidfd::{self, End, Ended};
+use crate::sys::sched::Urgency;
 use crate::sys::{fd, seccomp};
 use crate::{Cancel, SandboxError, SetupStage};
 
@@ -85,8 +85,8 @@ pub(crate) struct Supervisor<'a> {
     /// When the program began; until it has, when it was told to.
     started: Instant,
     next_look: Instant,
-    /// Makes what is seen exact, where it can.
-    visitor: Option<Visitor>,
+    /// Held while something is due soon.
+    urgency: Option<Urgency>,
     /// CPU time at the last look.
     seen: CpuTime,
     /// Whether the last exact look found that nothing was used since the one before.
@@ -108,7 +108,7 @@ impl<'a> Supervisor<'a> {
             about_to_start: None,
             started: now,
             next_look: now + total::first_look(watch.total.as_ref(), own).unwrap_or_default(),
-            visitor: Visitor::new(watch.shape.processors),
+            urgency: None,
             seen: CpuTime::default(),
             idle: false,
             progress: Progress { at: now, cpu: CpuTime::default(), bytes: 0 },
@@ -123,6 +123,7 @@ impl<'a> Supervisor<'a> {
     /// Runs until the first process has ended; gives what was observed and the two outlets.
     pub(crate) fn run(mut self) -> Result<(Observed, Outlet, Outlet), SandboxError> {
         let (dead, ended) = loop {
+            self.hurry_if_due();
             let ready = self.wait()?;
             // Before the job's own end: when init dies the job dies of it.
             if ready.contains(&Source::Init) && self.killed.is_none() {
@@ -138,6 +139,7 @@ impl<'a> Supervisor<'a> {
                 break (dead, Instant::now());
             }
         };
+        self.urgency = None;
         self.hear_out_report()?;
         self.explain_early_death(dead)?;
         self.after_end()?;
@@ -157,8 +159,7 @@ impl<'a> Supervisor<'a> {
     fn wait(&self) -> Result<Vec<Source>, SandboxError> {
         let sources = self.sources();
         let mut fds: Vec<_> = sources.iter().map(|(_, fd, flags)| PollFd::new(*fd, *flags)).collect();
-        let timeout = self.deadline().saturating_duration_since(Instant::now());
-        match ppoll(&mut fds, Some(TimeSpec::from_duration(timeout)), None) {
+        match ppoll(&mut fds, Some(TimeSpec::from_duration(self.patience())), None) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(errno) => return Err(SandboxError::system("wait for the job", errno)),
         }

@@ -7,33 +7,19 @@
 use std::fs;
 
 use super::spawn::Parked;
-use crate::sys::sched::{self, ShortTurns};
+use crate::sys::sched;
 
 /// More processors than this are not visited each time, only that of the command's first process, as its main thread
 /// goes. What others use is then seen at the tick.
 const MOST: u32 = 8;
 
-/// A thread that goes where a command runs, as far as it may run there itself.
-#[derive(Debug)]
-pub(crate) struct Visitor {
-    processors: u32,
-    _turns: ShortTurns,
-}
-
-impl Visitor {
-    /// On a host with so many processors. `None` where the kernel would let a visit wait for the end of the command's
-    /// turn, which may last longer than to the tick.
-    pub(crate) fn new(processors: u32) -> Option<Self> {
-        Some(Self { processors, _turns: ShortTurns::take()? })
-    }
-
-    /// Visits the processors on which a command runs.
-    pub(crate) fn visit(&self, command: &Parked) {
-        if self.processors <= MOST {
-            sched::visit(|_| true);
-        } else if let Some(last) = processor_of(command.child.pid) {
-            sched::visit(|processor| processor == last);
-        }
+/// Visits the processors on which a command runs, of so many that the host has. The caller must be urgent: else a visit
+/// may wait for the end of the command's turn, which may last longer than to the tick.
+pub(crate) fn visit(command: &Parked, processors: u32) {
+    if processors <= MOST {
+        sched::visit(|_| true);
+    } else if let Some(last) = processor_of(command.child.pid) {
+        sched::visit(|processor| processor == last);
     }
 }
 

@@ -7,33 +7,44 @@ use nix::unistd::Pid;
 
 use super::syscall;
 
-/// While it lives, this thread runs soon after it wakes, at the price of short turns. It belongs to the thread that
-/// took it.
+/// While it lives, this thread runs soon after it wakes, before others of the host. It belongs to the thread that
+/// took it, which must not compute for long.
 #[derive(Debug)]
-pub(crate) struct ShortTurns {
+pub(crate) struct Urgency {
     before: libc::sched_attr,
     _not_send: PhantomData<*const ()>,
 }
 
-/// The shortest turn the kernel grants, in nanoseconds.
+/// The shortest turn that the kernel grants, in nanoseconds.
 const SHORTEST: u64 = 100_000;
+/// The lowest priority of real time, which goes before all that have none.
+const LOWEST: u32 = 1;
 
-impl ShortTurns {
-    /// `None` where the kernel does not let a thread choose (before Linux 6.12), or where this one is not scheduled
-    /// as others are.
+impl Urgency {
+    /// With the right to it by a priority of real time, else by short turns. `None` where the kernel grants neither
+    /// (the latter needs Linux 6.12), or where this thread is not scheduled as others are.
     pub(crate) fn take() -> Option<Self> {
         let before =
             attributes().ok().filter(|found| found.sched_policy == libc::SCHED_OTHER.unsigned_abs())?;
-        set_attributes(&libc::sched_attr { sched_runtime: SHORTEST, ..before }).ok()?;
-        // Older kernels take the wish and forget it.
-        attributes().ok().filter(|found| found.sched_runtime == SHORTEST)?;
+        let urgent = libc::sched_attr {
+            sched_policy: libc::SCHED_FIFO.unsigned_abs(),
+            sched_priority: LOWEST,
+            sched_nice: 0,
+            sched_runtime: 0,
+            ..before
+        };
+        if set_attributes(&urgent).is_err() {
+            set_attributes(&libc::sched_attr { sched_runtime: SHORTEST, ..before }).ok()?;
+            // Older kernels take the wish and forget it.
+            attributes().ok().filter(|found| found.sched_runtime == SHORTEST)?;
+        }
         Some(Self { before, _not_send: PhantomData })
     }
 }
 
-impl Drop for ShortTurns {
+impl Drop for Urgency {
     fn drop(&mut self) {
-        // What was is allowed again.
+        // To be as before is always allowed.
         set_attributes(&self.before).ok();
     }
 }
@@ -82,12 +93,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn turns_are_short_until_it_is_dropped() {
-        let before = attributes().unwrap();
-        let Some(turns) = ShortTurns::take() else { return };
-        assert_eq!(attributes().unwrap().sched_runtime, SHORTEST);
-        drop(turns);
-        assert_eq!(attributes().unwrap().sched_runtime, before.sched_runtime);
+    fn urgency_ends_when_it_is_dropped() {
+        let seen = || {
+            let found = attributes().unwrap();
+            (found.sched_policy, found.sched_priority, found.sched_runtime)
+        };
+        let before = seen();
+        let Some(urgency) = Urgency::take() else { return };
+        assert_ne!(seen(), before);
+        assert!(Urgency::take().is_none_or(|again| {
+            drop(again);
+            true
+        }));
+        drop(urgency);
+        assert_eq!(seen(), before);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use dayfly_jobs::{CpuTime, Limit};
 use super::Supervisor;
 use crate::SandboxError;
 use crate::jail::classify::KillReason;
-use crate::jail::{budget, total};
+use crate::jail::{budget, total, visitor};
+use crate::sys::sched::Urgency;
 
 /// CPU time that counts as progress against an idle limit.
 const PROGRESS: CpuTime = CpuTime::millis(1);
@@ -21,7 +22,7 @@ pub(super) struct Progress {
 
 impl Supervisor<'_> {
     /// When something is due even if nothing happens.
-    pub(super) fn deadline(&self) -> Instant {
+    fn deadline(&self) -> Instant {
         let limits = self.watch.limits;
         if self.killed.is_some() {
             return Instant::now() + Duration::from_secs(1);
@@ -30,6 +31,25 @@ impl Supervisor<'_> {
         let idle = limits.idle_time.map(|idle| self.progress.at + idle.as_duration());
         let cpu = self.watch.group.map(|_| self.next_look);
         [Some(wall), idle, cpu].into_iter().flatten().min().unwrap_or(wall)
+    }
+
+    /// Gets ready for what is due soon: who wakes late lets a command live beyond its limits.
+    pub(super) fn hurry_if_due(&mut self) {
+        match self.left() <= budget::STALE {
+            true if self.urgency.is_none() => self.urgency = Urgency::take(),
+            true => {}
+            false => self.urgency = None,
+        }
+    }
+
+    /// How long to sleep: until something is due, with a stop on the way to get ready.
+    pub(super) fn patience(&self) -> Duration {
+        let left = self.left();
+        left.checked_sub(budget::STALE).filter(|early| !early.is_zero()).unwrap_or(left)
+    }
+
+    fn left(&self) -> Duration {
+        self.deadline().saturating_duration_since(Instant::now())
     }
 
     /// Kills what is over a time limit and plans the next look.
@@ -73,8 +93,8 @@ impl Supervisor<'_> {
     fn look(&mut self) -> Result<(CpuTime, Option<Duration>), SandboxError> {
         let (mut used, mut wait) = self.glance()?;
         let is_near = wait.is_some_and(|wait| wait < budget::STALE);
-        if let Some(visitor) = self.visitor.as_ref().filter(|_| is_near && (used > self.seen || !self.idle)) {
-            visitor.visit(self.watch.parked);
+        if is_near && self.urgency.is_some() && (used > self.seen || !self.idle) {
+            visitor::visit(self.watch.parked, self.watch.shape.processors);
             (used, wait) = self.glance()?;
             self.idle = used == self.seen;
         }
