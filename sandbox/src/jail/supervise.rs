@@ -85,7 +85,9 @@ pub(crate) struct Supervisor<'a> {
     /// When the program began; until it has, when it was told to.
     started: Instant,
     next_look: Instant,
-    /// Held while something is due soon.
+    /// Whether the CPU time that is left can be spent before the kernel's count of it is brought up to date.
+    is_near: bool,
+    /// Held while an end is near.
     urgency: Option<Urgency>,
     /// CPU time at the last look.
     seen: CpuTime,
@@ -108,6 +110,7 @@ impl<'a> Supervisor<'a> {
             about_to_start: None,
             started: now,
             next_look: now + total::first_look(watch.total.as_ref(), own).unwrap_or_default(),
+            is_near: false,
             urgency: None,
             seen: CpuTime::default(),
             idle: false,

@@ -23,19 +23,22 @@ pub(super) struct Progress {
 impl Supervisor<'_> {
     /// When something is due even if nothing happens.
     fn deadline(&self) -> Instant {
-        let limits = self.watch.limits;
         if self.killed.is_some() {
             return Instant::now() + Duration::from_secs(1);
         }
-        let wall = self.started + limits.wall_time.as_duration();
-        let idle = limits.idle_time.map(|idle| self.progress.at + idle.as_duration());
+        let idle = self.watch.limits.idle_time.map(|idle| self.progress.at + idle.as_duration());
         let cpu = self.watch.group.map(|_| self.next_look);
-        [Some(wall), idle, cpu].into_iter().flatten().min().unwrap_or(wall)
+        [idle, cpu].into_iter().flatten().fold(self.end_of_wall_time(), Instant::min)
     }
 
-    /// Gets ready for what is due soon: who wakes late lets a command live beyond its limits.
+    fn end_of_wall_time(&self) -> Instant {
+        self.started + self.watch.limits.wall_time.as_duration()
+    }
+
+    /// Gets ready for an end that is near: who wakes late lets a command live beyond its limits. It lasts no longer than
+    /// what is left of the time, so a command cannot make its supervisor go before others of the host for long.
     pub(super) fn hurry_if_due(&mut self) {
-        match self.left() <= budget::STALE {
+        match self.killed.is_none() && (self.is_near || self.wall_time_left() <= budget::STALE) {
             true if self.urgency.is_none() => self.urgency = Urgency::take(),
             true => {}
             false => self.urgency = None,
@@ -44,12 +47,13 @@ impl Supervisor<'_> {
 
     /// How long to sleep: until something is due, with a stop on the way to get ready.
     pub(super) fn patience(&self) -> Duration {
-        let left = self.left();
-        left.checked_sub(budget::STALE).filter(|early| !early.is_zero()).unwrap_or(left)
+        let left = self.deadline().saturating_duration_since(Instant::now());
+        let calm = self.wall_time_left().checked_sub(budget::STALE).filter(|calm| !calm.is_zero());
+        calm.map_or(left, |calm| calm.min(left))
     }
 
-    fn left(&self) -> Duration {
-        self.deadline().saturating_duration_since(Instant::now())
+    fn wall_time_left(&self) -> Duration {
+        self.end_of_wall_time().saturating_duration_since(Instant::now())
     }
 
     /// Kills what is over a time limit and plans the next look.
@@ -58,7 +62,7 @@ impl Supervisor<'_> {
         if self.killed.is_some() || now < self.deadline() {
             return Ok(());
         }
-        if now >= self.started + self.watch.limits.wall_time.as_duration() {
+        if now >= self.end_of_wall_time() {
             return self.kill(KillReason::Limit(Limit::WallTime));
         }
         let (used, wait) = self.look()?;
@@ -92,14 +96,15 @@ impl Supervisor<'_> {
     /// host more than running.
     fn look(&mut self) -> Result<(CpuTime, Option<Duration>), SandboxError> {
         let (mut used, mut wait) = self.glance()?;
-        let is_near = wait.is_some_and(|wait| wait < budget::STALE);
-        if is_near && self.urgency.is_some() && (used > self.seen || !self.idle) {
+        self.is_near = wait.is_some_and(|wait| wait < budget::STALE);
+        self.hurry_if_due();
+        if self.is_near && self.urgency.is_some() && (used > self.seen || !self.idle) {
             visitor::visit(self.watch.parked, self.watch.shape.processors);
             (used, wait) = self.glance()?;
             self.idle = used == self.seen;
         }
         self.seen = used;
-        Ok((used, wait.map(|wait| budget::unless_idle(wait, self.idle && is_near))))
+        Ok((used, wait.map(|wait| budget::unless_idle(wait, self.idle && self.is_near))))
     }
 
     /// The same, as the kernel's counters say, which may lag behind by [`budget::STALE`].
