@@ -1,4 +1,4 @@
-//! From checked rules to a filter, by libseccomp.
+//! From checked rules to a filter: written by libseccomp, shortened, and checked against the rules.
 
 use std::io::{self, Read};
 use std::sync::Once;
@@ -10,21 +10,30 @@ use super::calls::{self, Arch, Number};
 use super::error::PolicyError;
 use super::filter::Filter;
 use super::rule::{Action, Condition, Errno, Rule, Test};
-use super::verify;
+use super::{shorten, verify};
 
 /// Compiles the rules of a policy and checks the result against them, call by call.
 ///
 /// A call that no rule matches fails with ENOSYS. Calls of another architecture or of x32 are handed to the
 /// supervisor before any rule is looked at. Calls that `arch` does not have are left out.
 pub(crate) fn compile(policy: &str, rules: &[Rule], arch: Arch) -> Result<Filter, PolicyError> {
-    let uncompilable = |reason: String| PolicyError::Uncompilable { policy: policy.to_owned(), reason };
-    let context = build(rules, arch).map_err(|error| uncompilable(error.to_string()))?;
-    let bytes = export(&context).map_err(|error| uncompilable(error.to_string()))?;
-    let filter = Filter::from_bytes(&bytes).ok_or_else(|| {
-        uncompilable(format!("its filter has {} bytes; the kernel takes 32768", bytes.len()))
-    })?;
+    let written = write(policy, rules, arch)?;
+    let filter = shorten::shorten(&written).map_err(|error| uncompilable(policy, error.to_string()))?;
     verify::verify(policy, rules, arch, &filter)?;
     Ok(filter)
+}
+
+/// The filter as libseccomp writes it.
+pub(super) fn write(policy: &str, rules: &[Rule], arch: Arch) -> Result<Filter, PolicyError> {
+    let context = build(rules, arch).map_err(|error| uncompilable(policy, error.to_string()))?;
+    let bytes = export(&context).map_err(|error| uncompilable(policy, error.to_string()))?;
+    Filter::from_bytes(&bytes).ok_or_else(|| {
+        uncompilable(policy, format!("its filter has {} bytes; the kernel takes 32768", bytes.len()))
+    })
+}
+
+fn uncompilable(policy: &str, reason: String) -> PolicyError {
+    PolicyError::Uncompilable { policy: policy.to_owned(), reason }
 }
 
 fn build(rules: &[Rule], arch: Arch) -> Result<ScmpFilterContext, SeccompError> {

@@ -76,8 +76,13 @@ impl Filter {
     /// architecture we run on. `None` unless the length is right.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (instructions, rest) = bytes.as_chunks::<8>();
-        let fits = rest.is_empty() && (1..=MAX_INSTRUCTIONS).contains(&instructions.len());
-        fits.then(|| Self { program: instructions.iter().map(Instruction::from_bytes).collect() })
+        let program = rest.is_empty().then(|| instructions.iter().map(Instruction::from_bytes).collect())?;
+        Self::of(program)
+    }
+
+    /// `None` unless the kernel takes a program of this length.
+    pub(super) fn of(program: Box<[Instruction]>) -> Option<Self> {
+        (1..=MAX_INSTRUCTIONS).contains(&program.len()).then_some(Self { program })
     }
 
     /// The program as [`Filter::from_bytes`] reads it.

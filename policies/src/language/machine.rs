@@ -1,6 +1,9 @@
 //! A machine for filter programs, as the kernel's: it lets us see what a filter decides without a process.
 
+use std::ops::ControlFlow;
+
 use super::filter::Instruction;
+use super::op;
 
 /// A system call as a filter sees it (`struct seccomp_data`, without the instruction pointer).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,49 +58,65 @@ impl Data for Call {
     }
 }
 
-/// The classic BPF operations that filters are made of.
-mod op {
-    pub(super) const LOAD: u16 = 0x20;
-    pub(super) const AND: u16 = 0x54;
-    pub(super) const JUMP: u16 = 0x05;
-    pub(super) const JUMP_EQUAL: u16 = 0x15;
-    pub(super) const JUMP_GREATER: u16 = 0x25;
-    pub(super) const JUMP_GREATER_OR_EQUAL: u16 = 0x35;
-    pub(super) const JUMP_BITS: u16 = 0x45;
-    pub(super) const RETURN: u16 = 0x06;
-}
-
 /// Runs a program to its return value; `None` when it is not a valid program for filters. Ends always:
 /// jumps go forward only.
 pub(super) fn run(program: &[Instruction], call: &impl Data) -> Option<u32> {
-    let mut accumulator = 0;
-    let mut at = 0_usize;
+    let mut machine = Machine::default();
     loop {
-        let instruction = *program.get(at)?;
+        if let ControlFlow::Break(value) = machine.step(program, call)? {
+            return Some(value);
+        }
+    }
+}
+
+/// Where a program is, and the word that it loaded last.
+#[derive(Default)]
+struct Machine {
+    at: usize,
+    accumulator: u32,
+}
+
+impl Machine {
+    /// Does one instruction, up to the one that returns.
+    fn step(&mut self, program: &[Instruction], call: &impl Data) -> Option<ControlFlow<u32>> {
+        let instruction = *program.get(self.at)?;
         let k = instruction.k;
-        at += 1;
+        self.at += 1;
         let holds = match instruction.code {
-            op::RETURN => return Some(k),
+            op::RETURN => return Some(ControlFlow::Break(k)),
             op::LOAD => {
-                accumulator = call.word(k)?;
-                continue;
+                self.accumulator = call.word(k)?;
+                return Some(ControlFlow::Continue(()));
             }
             op::AND => {
-                accumulator &= k;
-                continue;
+                self.accumulator &= k;
+                return Some(ControlFlow::Continue(()));
             }
             op::JUMP => {
-                at = at.checked_add(usize::try_from(k).ok()?)?;
-                continue;
+                self.at = self.at.checked_add(usize::try_from(k).ok()?)?;
+                return Some(ControlFlow::Continue(()));
             }
-            op::JUMP_EQUAL => accumulator == k,
-            op::JUMP_GREATER => accumulator > k,
-            op::JUMP_GREATER_OR_EQUAL => accumulator >= k,
-            op::JUMP_BITS => accumulator & k != 0,
+            op::JUMP_EQUAL => self.accumulator == k,
+            op::JUMP_GREATER => self.accumulator > k,
+            op::JUMP_GREATER_OR_EQUAL => self.accumulator >= k,
+            op::JUMP_BITS => self.accumulator & k != 0,
             _ => return None,
         };
-        at += usize::from(if holds { instruction.jt } else { instruction.jf });
+        self.at += usize::from(if holds { instruction.jt } else { instruction.jf });
+        Some(ControlFlow::Continue(()))
     }
+}
+
+/// How many instructions a program does for a call.
+#[cfg(test)]
+pub(super) fn path(program: &[Instruction], call: &impl Data) -> Option<usize> {
+    let mut machine = Machine::default();
+    for done in 1.. {
+        if machine.step(program, call)?.is_break() {
+            return Some(done);
+        }
+    }
+    None
 }
 
 #[cfg(test)]

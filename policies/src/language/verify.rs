@@ -1,8 +1,9 @@
 //! Proof that a compiled filter does what its rules say.
 //!
-//! The compiler is a library with its own ideas about rules that overlap. We do not reason about them: each
-//! filter is run on every call number; without arguments, if no rule tests them, so that the answer holds for
-//! all; otherwise on arguments around each boundary. A filter that decides otherwise than the rules is not used.
+//! The compiler is a library with its own ideas about rules that overlap, and what it wrote was shortened. We
+//! do not reason about either: each filter is run on every call number; without arguments, if no rule tests
+//! them, so that the answer holds for all; otherwise on arguments around each boundary. A filter that decides
+//! otherwise than the rules is not used.
 
 use std::collections::{BTreeMap, BTreeSet};
 
