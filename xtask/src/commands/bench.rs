@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::args::Args;
-use crate::commands::Command;
+use crate::commands::{Command, dist};
 use crate::error::Error;
 use crate::out;
 use crate::packages;
@@ -33,13 +33,8 @@ fn run(repo: &Repo, mut args: Args) -> Result<(), Error> {
         }
     }
     let peers = nsjail(repo, install)?;
-    out::title("Build");
-    Run::cargo()
-        .args(["build", "--profile=dist", "--locked", "--package", "dayfly"])
-        .dir(repo.root())
-        .run()?;
+    let dayfly = dist::build(repo)?;
     out::title("Measure");
-    let dayfly = repo.target()?.join("dist/dayfly");
     Run::new(dayfly).args(["bench", "jail"]).args(options).env("PATH", path_with(peers)).run()
 }
 

@@ -6,6 +6,7 @@ use crate::repo::Repo;
 
 mod bench;
 mod demo;
+mod dist;
 mod ground;
 mod lint;
 mod test;
@@ -20,5 +21,12 @@ pub(crate) struct Command {
 }
 
 /// Every command, in the order the help lists them.
-pub(crate) const ALL: &[Command] =
-    &[demo::COMMAND, test::COMMAND, lint::COMMAND, tidy::COMMAND, ground::COMMAND, bench::COMMAND];
+pub(crate) const ALL: &[Command] = &[
+    demo::COMMAND,
+    test::COMMAND,
+    lint::COMMAND,
+    tidy::COMMAND,
+    ground::COMMAND,
+    bench::COMMAND,
+    dist::COMMAND,
+];
