@@ -1,4 +1,4 @@
-//! Compiles the built-in policies, so that no process has to do it again.
+//! Reads and compiles the built-in policies, so that no process has to do it again.
 
 #[path = "src/language/mod.rs"]
 #[expect(dead_code, unused_imports, unreachable_pub, reason = "the library uses the rest of the language")]
@@ -26,6 +26,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn build(profile: &Path, arch: Arch, out: &Path) -> Result<(), Box<dyn Error>> {
     let definition = Definition::parse(&fs::read_to_string(profile)?, &profile.display().to_string())?;
     let filter = compile(definition.name(), &definition.rules()?, arch)?;
-    fs::write(out.join(definition.name()).with_extension("bpf"), filter.to_bytes())?;
+    let file = out.join(definition.name());
+    fs::write(file.with_extension("bpf"), filter.to_bytes())?;
+    fs::write(file.with_extension("json"), serde_json::to_vec(&definition.into_head())?)?;
     Ok(())
 }

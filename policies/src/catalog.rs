@@ -15,6 +15,7 @@ pub struct Catalog {
 struct Entry {
     name: &'static str,
     text: &'static str,
+    head: &'static [u8],
     program: &'static [u8],
     policy: OnceLock<Arc<Policy>>,
 }
@@ -24,6 +25,7 @@ macro_rules! entry {
         Entry {
             name: $name,
             text: include_str!(concat!("../profiles/", $name, ".toml")),
+            head: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".json")),
             program: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".bpf")),
             policy: OnceLock::new(),
         }
@@ -45,7 +47,7 @@ impl Catalog {
         if let Some(policy) = entry.policy.get() {
             return Ok(Arc::clone(policy));
         }
-        let policy = Policy::embedded(entry.text, entry.name, entry.program)?;
+        let policy = Policy::embedded(entry.name, entry.text, entry.head, entry.program)?;
         Ok(Arc::clone(entry.policy.get_or_init(|| policy)))
     }
 

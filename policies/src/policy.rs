@@ -7,14 +7,16 @@ use std::sync::{Arc, OnceLock};
 
 use dayfly_jobs::Limits;
 
-use crate::language::{self, Arch, Ceilings, Definition, Filter, MAX_TEXT, Network, PolicyError, Rule};
+use crate::language::{self, Arch, Ceilings, Definition, Filter, Head, MAX_TEXT, Network, PolicyError, Rule};
 use crate::resolve;
 
 /// What a job may do: system calls, networks, limits.
 #[derive(Debug)]
 pub struct Policy {
-    definition: Definition,
+    head: Head,
     filter: Filter,
+    /// Of a built-in policy, whose rules are read from it when they are asked for.
+    text: &'static str,
     rules: OnceLock<Vec<Rule>>,
 }
 
@@ -34,29 +36,36 @@ impl Policy {
         let definition = Definition::parse(text, origin)?;
         let rules = definition.rules()?;
         let filter = language::compile(definition.name(), &rules, Arch::NATIVE)?;
-        let policy = Self { definition, filter, rules: OnceLock::from(rules) };
+        let policy = Self { head: definition.into_head(), filter, text: "", rules: OnceLock::from(rules) };
         resolve(&policy, policy.default_limits())?;
         Ok(Arc::new(policy))
     }
 
-    /// A policy whose filter was compiled when Dayfly was built.
-    pub(crate) fn embedded(text: &str, name: &str, program: &[u8]) -> Result<Arc<Self>, PolicyError> {
-        let definition = Definition::parse(text, &format!("policy {name}"))?;
-        let filter = Filter::from_bytes(program).ok_or_else(|| PolicyError::Uncompilable {
+    /// A policy that was compiled when Dayfly was built. Its text is not read: every process that runs a job would
+    /// wait for that, and few need the rules.
+    pub(crate) fn embedded(
+        name: &str,
+        text: &'static str,
+        head: &[u8],
+        program: &[u8],
+    ) -> Result<Arc<Self>, PolicyError> {
+        let damaged = || PolicyError::Uncompilable {
             policy: name.to_owned(),
-            reason: "the filter built into this program is damaged; install it again".to_owned(),
-        })?;
-        Ok(Arc::new(Self { definition, filter, rules: OnceLock::new() }))
+            reason: "what was built into this program is damaged; install it again".to_owned(),
+        };
+        let head = serde_json::from_slice(head).map_err(|_| damaged())?;
+        let filter = Filter::from_bytes(program).ok_or_else(damaged)?;
+        Ok(Arc::new(Self { head, filter, text, rules: OnceLock::new() }))
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
-        self.definition.name()
+        &self.head.name
     }
 
     /// What it is for, in a sentence.
     pub fn description(&self) -> &str {
-        self.definition.description()
+        &self.head.description
     }
 
     /// The filter for the kernel.
@@ -66,17 +75,17 @@ impl Policy {
 
     /// The limits of a job that names none.
     pub fn default_limits(&self) -> &Limits {
-        self.definition.limits()
+        &self.head.limits
     }
 
     /// The most a job may ask for.
     pub fn ceilings(&self) -> &Ceilings {
-        self.definition.ceilings()
+        &self.head.ceilings
     }
 
     /// The networks a job may have.
     pub fn networks(&self) -> &[Network] {
-        self.definition.networks()
+        &self.head.networks
     }
 
     /// Whether a job may have this network.
@@ -91,7 +100,7 @@ impl Policy {
         if let Some(rules) = self.rules.get() {
             return Ok(rules);
         }
-        let rules = self.definition.rules()?;
+        let rules = Definition::parse(self.text, &format!("policy {}", self.name()))?.rules()?;
         Ok(self.rules.get_or_init(|| rules))
     }
 }

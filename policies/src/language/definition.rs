@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use dayfly_jobs::Limits;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 use super::amounts::Ceilings;
 use super::document::{Document, Group, Network};
@@ -14,8 +15,17 @@ use super::nearest::hint;
 use super::rule::Rule;
 use super::{check, groups};
 
-/// A policy's text that has the right shape. Its rules are read on demand: a process that uses a built-in
-/// policy has the filter already and never needs them.
+/// What a policy says besides its rules: all that a process needs of one whose filter it has already.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Head {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) networks: Vec<Network>,
+    pub(crate) limits: Limits,
+    pub(crate) ceilings: Ceilings,
+}
+
+/// A policy's text that has the right shape. Its rules are read on demand.
 #[derive(Debug)]
 pub(crate) struct Definition {
     document: Document,
@@ -54,24 +64,11 @@ impl Definition {
         self.document.name.as_ref()
     }
 
-    /// What the policy is for.
-    pub(crate) fn description(&self) -> &str {
-        self.document.description.as_ref()
-    }
-
-    /// The networks a job may have.
-    pub(crate) fn networks(&self) -> &[Network] {
-        self.document.network.allowed.as_ref()
-    }
-
-    /// The limits of a job that names none.
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.document.limits
-    }
-
-    /// The most a job may ask for.
-    pub(crate) fn ceilings(&self) -> &Ceilings {
-        &self.document.ceilings
+    /// All but the rules.
+    pub(crate) fn into_head(self) -> Head {
+        let Document { name, description, network, limits, ceilings, .. } = self.document;
+        let (name, description) = (name.into_inner(), description.into_inner());
+        Head { name, description, networks: network.allowed.into_inner(), limits, ceilings }
     }
 
     /// The rules: those of the included groups, its own, and those that every policy needs to start a

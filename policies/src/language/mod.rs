@@ -28,7 +28,7 @@ pub use amounts::Ceilings;
 pub use calls::{Arch, syscall_name, syscall_number};
 pub(crate) use calls::{is_call, suggestion};
 pub(crate) use compile::compile;
-pub(crate) use definition::{Definition, MAX_TEXT};
+pub(crate) use definition::{Definition, Head, MAX_TEXT};
 pub use document::Network;
 pub use error::{Place, PolicyError};
 pub use filter::{Decision, Filter, Instruction};

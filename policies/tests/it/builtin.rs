@@ -16,6 +16,21 @@ fn the_embedded_filter_is_the_one_its_text_compiles_to() {
 }
 
 #[test]
+fn the_embedded_head_and_rules_say_what_the_whole_text_says() {
+    for name in Catalog::builtin().names() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles").join(name).with_extension("toml");
+        let text = std::fs::read_to_string(path).unwrap();
+        let fresh = Policy::parse(&text, &format!("policy {name}")).unwrap();
+        let embedded = Catalog::builtin().get(name).unwrap();
+        assert_eq!(fresh.show().unwrap(), embedded.show().unwrap());
+        assert_eq!(fresh.default_limits(), embedded.default_limits());
+        assert_eq!(fresh.ceilings(), embedded.ceilings());
+        assert_eq!(fresh.networks(), embedded.networks());
+        assert_eq!(format!("{:?}", fresh.rules().unwrap()), format!("{:?}", embedded.rules().unwrap()));
+    }
+}
+
+#[test]
 fn every_profile_is_in_the_catalog() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("profiles");
     let mut files: Vec<String> = std::fs::read_dir(folder)
