@@ -38,32 +38,29 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// The same as far as `run` goes. Building only that command makes `dayfly run`, which scripts call in a loop,
-/// start sooner.
+// The same as far as `run` goes, as a command of its own. Building only that makes `dayfly run`, which scripts call in a
+// loop, start sooner.
+/// Run one program in a sandbox, here and now.
 #[derive(Debug, Parser)]
-#[command(name = "dayfly", version, max_term_width = 100, styles = STYLES)]
-#[command(disable_help_subcommand = true, infer_long_args = false)]
+#[command(name = "dayfly run", bin_name = "dayfly run", max_term_width = 100, styles = STYLES)]
+#[command(infer_long_args = false)]
 struct RunOnly {
     #[command(flatten)]
+    run: RunArgs,
+    #[command(flatten)]
     global: Global,
-    #[command(subcommand)]
-    command: OnlyRun,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum OnlyRun {
-    /// Run one program in a sandbox, here and now.
-    Run(Box<RunArgs>),
 }
 
 impl Cli {
     /// Reads a command line, the program's name first.
     pub(crate) fn read(words: &[OsString]) -> Result<Self, clap::Error> {
-        if words.get(1).is_none_or(|word| word != "run") {
-            return Self::try_parse_from(words);
+        match words {
+            [_, rest @ ..] if rest.first().is_some_and(|word| word == "run") => {
+                let RunOnly { run, global } = RunOnly::try_parse_from(rest)?;
+                Ok(Self { global, command: Command::Run(Box::new(run)) })
+            }
+            _ => Self::try_parse_from(words),
         }
-        let RunOnly { global, command: OnlyRun::Run(args) } = RunOnly::try_parse_from(words)?;
-        Ok(Self { global, command: Command::Run(args) })
     }
 }
 

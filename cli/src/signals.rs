@@ -1,6 +1,5 @@
 //! Signals that reach `dayfly` end the job: the first in order, the second at once.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -29,11 +28,11 @@ impl Caught {
 /// jail's init sees our end and the kernel kills the job. A signal that was ignored when we started (`nohup`,
 /// background jobs) stays ignored. All of it happens in the handlers: one more thread would slow down every jail.
 pub(crate) fn watch(cancel: &Cancel) -> Result<Caught, CliError> {
-    let ignored = ignored();
     let (caught, armed) = (Caught::default(), Arc::new(AtomicBool::new(false)));
-    for (place, (signal, _)) in
-        WATCHED.iter().enumerate().filter(|(_, (signal, _))| !ignored.contains(signal))
-    {
+    for (place, (signal, _)) in WATCHED.iter().enumerate() {
+        if Cancel::is_ignored(*signal).map_err(CliError::Signals)? {
+            continue;
+        }
         // In this order: the first signal finds the way out closed, and opens it for the second.
         flag::register_conditional_shutdown(*signal, i32::from(exit::CANCELLED), Arc::clone(&armed))
             .and_then(|_| flag::register(*signal, Arc::clone(&armed)))
@@ -42,29 +41,4 @@ pub(crate) fn watch(cancel: &Cancel) -> Result<Caught, CliError> {
             .map_err(CliError::Signals)?;
     }
     Ok(caught)
-}
-
-/// The signals that are ignored; none when the kernel does not tell.
-fn ignored() -> BTreeSet<i32> {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).map_or("", str::trim);
-    members(u64::from_str_radix(mask, 16).unwrap_or(0))
-}
-
-fn members(mask: u64) -> BTreeSet<i32> {
-    (1..=64).filter(|signal| mask >> (signal - 1) & 1 == 1).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn masks_are_read_as_the_kernel_writes_them() {
-        assert_eq!(members(0), BTreeSet::new());
-        assert_eq!(members(0x1001), BTreeSet::from([1, 13]));
-        assert_eq!(members(1 << 63), BTreeSet::from([64]));
-        // Rust programs ignore SIGPIPE from the start.
-        assert!(ignored().contains(&13));
-    }
 }

@@ -8,6 +8,7 @@ use nix::fcntl::OFlag;
 use nix::unistd::{pipe2, write};
 
 use crate::SandboxError;
+use crate::sys::process;
 
 /// A switch that ends the commands it was given to. Cloning gives another handle to the same switch.
 #[derive(Debug, Clone)]
@@ -53,7 +54,29 @@ impl Cancel {
         pipe.write.try_clone()
     }
 
+    /// Whether this process ignores a signal, as those that `nohup` started do. Such a signal is to stay ignored and
+    /// should throw no switch.
+    ///
+    /// # Errors
+    /// There is no such signal.
+    pub fn is_ignored(signal: i32) -> io::Result<bool> {
+        Ok(process::ignores(signal)?)
+    }
+
     pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.0.as_ref().map(|pipe| pipe.read.as_fd())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_is_ignored_when_the_process_ignores_it() {
+        // Rust programs ignore SIGPIPE from the start.
+        assert!(Cancel::is_ignored(libc::SIGPIPE).unwrap());
+        assert!(!Cancel::is_ignored(libc::SIGUSR1).unwrap());
+        assert!(Cancel::is_ignored(0).is_err());
     }
 }

@@ -222,3 +222,8 @@ fn bind_hint(errno: Errno) -> &'static str {
         _ => "",
     }
 }
+
+/// The kernel's number of an error of the standard library, which has some without.
+pub(crate) fn errno_of(error: &io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}

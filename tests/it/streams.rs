@@ -162,6 +162,17 @@ fn interrupt_and_interrupt_again() {
 }
 
 #[test]
+fn a_signal_that_was_ignored_before_stays_ignored() {
+    let _host = jail!();
+    let hang_up = "\"$@\" & while kill -s HUP $! 2>/dev/null; do sleep 0.05; done; wait $!";
+    let command = ["sh", "-c", "sleep 1; echo done"];
+    let (code, shown) = in_shell(&format!("trap '' HUP; {hang_up}"), &Dayfly::new().plain(), &command);
+    assert_eq!((code, shown.as_slice()), (0, b"done\n".as_slice()));
+    let (code, shown) = in_shell(&hang_up, &Dayfly::new().plain(), &command);
+    assert!(code != 0 && shown.is_empty(), "{code}");
+}
+
+#[test]
 fn output_comes_as_it_is_made() {
     let _host = jail!();
     let script = "\"$@\" | { read -r first; date +%s%N; read -r second; date +%s%N; }";

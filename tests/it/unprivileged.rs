@@ -46,6 +46,21 @@ fn waived_limits_are_told_and_the_rest_holds() {
         .ended(End::Limit("disk"));
 }
 
+/// The first command's process makes the network, and init builds the root meanwhile.
+#[test]
+fn a_network_that_cannot_be_made_is_named_with_the_fix() {
+    let _host = jail!(root);
+    let user = Unprivileged::new();
+    let without_networks = "echo 0 > /proc/sys/user/max_net_namespaces && exec \"$@\"";
+    let inside = ["unshare", "--user", "--map-user=1000", "--map-group=1000", "--keep-caps"];
+    let run = waiving(&user).under(inside).under(["sh", "-c", without_networks, "sh"]).run(["true"]);
+    assert_eq!(run.code, 125, "{run:#?}");
+    assert!(
+        run.complaint.contains("ENOSPC") && run.complaint.contains("user.max_net_namespaces"),
+        "{run:#?}"
+    );
+}
+
 #[test]
 fn isolation_is_the_same() {
     let _host = jail!(root);

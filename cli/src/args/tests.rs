@@ -8,7 +8,7 @@ use super::*;
 fn parse(words: &[&str]) -> Result<Cli, String> {
     let words: Vec<OsString> =
         ["dayfly"].into_iter().chain(words.iter().copied()).map(OsString::from).collect();
-    Cli::try_parse_from(&words).map_err(|error| {
+    Cli::read(&words).map_err(|error| {
         let error = explain(&error, &words);
         format!("{error} | {}", error.fix().unwrap_or_default())
     })
@@ -148,6 +148,37 @@ fn help(words: &[&str]) -> String {
     let error = Cli::command().term_width(100).try_get_matches_from(words).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::DisplayHelp);
     error.render().to_string()
+}
+
+#[test]
+fn run_alone_is_what_it_is_among_all_commands() {
+    let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
+    for line in [
+        "dayfly run -h",
+        "dayfly run --help",
+        "dayfly run --version",
+        "dayfly run",
+        "dayfly run run",
+        "dayfly run help",
+        "dayfly run --mem 1M -- x",
+        "dayfly run --json x",
+        "dayfly run --cpu-tiem 1s -- x",
+        "dayfly run --capture 1k -- x",
+        "dayfly run --json=1 -- x",
+        "dayfly run --backend=x -- x",
+        "dayfly run --config",
+        "dayfly run --memory 1M --memory 2M -- x",
+    ] {
+        let (all, alone) = (Cli::try_parse_from(words(line)), Cli::read(&words(line)));
+        let (all, alone) = (all.unwrap_err(), alone.unwrap_err());
+        assert_eq!(all.kind(), alone.kind(), "{line}");
+        assert_eq!(all.render().ansi().to_string(), alone.render().ansi().to_string(), "{line}");
+        assert_eq!(explain(&all, &words(line)).to_string(), explain(&alone, &words(line)).to_string());
+    }
+    for line in ["dayfly run -vv --json --config a --memory 1M -- run --json", "dayfly run --explain -v"] {
+        let (all, alone) = (Cli::try_parse_from(words(line)), Cli::read(&words(line)));
+        assert_eq!(format!("{:?}", all.unwrap()), format!("{:?}", alone.unwrap()), "{line}");
+    }
 }
 
 #[test]

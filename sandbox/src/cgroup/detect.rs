@@ -1,10 +1,11 @@
 //! Which version this host has, and the driver for it.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Component, Path};
 use std::sync::Arc;
 
-use cgroups_rs::fs::hierarchies::is_cgroup2_unified_mode;
 use dayfly_jobs::Limit;
 use nix::errno::Errno;
 use nix::unistd::geteuid;
@@ -32,9 +33,9 @@ pub(crate) fn detect(
     parent: Option<&Path>,
     waived: &BTreeSet<Limit>,
 ) -> Result<Arc<dyn Driver>, CgroupError> {
-    let hierarchies = if is_cgroup2_unified_mode() { None } else { v1::find() };
-    let Some(hierarchies) = hierarchies else {
-        return Ok(Arc::new(V2::open(&unified()?, parent)?));
+    let mountinfo = mountinfo()?;
+    let Some(hierarchies) = v1::find(&mountinfo) else {
+        return Ok(Arc::new(V2::open(&unified(&mountinfo)?, parent)?));
     };
     if !geteuid().is_root() {
         return Err(CgroupError::unusable(
@@ -57,12 +58,18 @@ fn name_of(parent: Option<&Path>) -> Result<&str, CgroupError> {
     }
 }
 
-fn unified() -> Result<Mount, CgroupError> {
+fn mountinfo() -> Result<String, CgroupError> {
     let path = "/proc/self/mountinfo";
-    let text = std::fs::read_to_string(path).map_err(|error| {
+    // With room for all of it: the kernel goes through the mounts anew at each read.
+    let mut text = Vec::with_capacity(8 << 10);
+    File::open(path).and_then(|mut file| file.read_to_end(&mut text)).map_err(|error| {
         CgroupError::file("read", path, Errno::from_raw(error.raw_os_error().unwrap_or_default()))
     })?;
-    parse::unified_mounts(&text).pop().ok_or_else(|| {
+    Ok(String::from_utf8_lossy(&text).into_owned())
+}
+
+fn unified(mountinfo: &str) -> Result<Mount, CgroupError> {
+    parse::unified_mounts(mountinfo).pop().ok_or_else(|| {
         CgroupError::unusable(
             "no hierarchy of version 2 is mounted, and version 1 has none of memory, pids and cpuacct",
             format!("mount -t cgroup2 none /sys/fs/cgroup; then {DELEGATE_FIX}"),

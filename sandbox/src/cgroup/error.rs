@@ -49,6 +49,19 @@ pub enum CgroupError {
         /// What to do about it.
         fix: String,
     },
+    /// The processors that were asked for are not all to be had.
+    #[error(
+        "the limit cpus cannot be pin:{set}: {reason}; choose among those in {available}",
+        available = available.display()
+    )]
+    Pin {
+        /// The processors that were asked for.
+        set: String,
+        /// What is wrong with them.
+        reason: String,
+        /// The file that lists those that are to be had.
+        available: PathBuf,
+    },
     /// Processes outlived SIGKILL for longer than we wait.
     #[error(
         "processes in {path} are still there {waited_ms} ms after SIGKILL, so they hang in the kernel; \

@@ -1,4 +1,4 @@
-//! Control files by descriptor. All access to the cgroup file system goes through [`Dir`].
+//! Control files by descriptor. All that is read and written in the cgroup file system goes through [`Dir`].
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use nix::errno::Errno;
 use nix::fcntl::{OFlag, open, openat};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::sys::uio::pread;
-use nix::unistd::{UnlinkatFlags, read, unlinkat, write};
+use nix::unistd::{AccessFlags, UnlinkatFlags, access, read, unlinkat, write};
 
 use super::CgroupError;
 
@@ -188,6 +188,15 @@ impl Dir {
 
     pub(super) fn malformed(&self, file: &str, text: &str, expected: &'static str) -> CgroupError {
         CgroupError::malformed(self.path.join(file), text, expected)
+    }
+}
+
+/// Whether this kernel has a control file.
+pub(super) fn exists(path: &Path) -> Result<bool, CgroupError> {
+    match access(path, AccessFlags::F_OK) {
+        Ok(()) => Ok(true),
+        Err(Errno::ENOENT) => Ok(false),
+        Err(errno) => Err(CgroupError::file("look for", path, errno)),
     }
 }
 

@@ -19,21 +19,22 @@ pub(super) fn quota(millis: NonZeroU32) -> (u64, u64) {
 /// Confines a group to these processors. Processors that are not there would be left out in silence by
 /// version 2, so what came of it is read back.
 pub(super) fn pin(dir: &Dir, set: &CpuSet, effective: &str) -> Result<(), CgroupError> {
-    let refused = |reason: String| {
-        CgroupError::unusable(reason, "pin to processors in cpuset.cpus of the parent group")
+    let refused = |reason: String| CgroupError::Pin {
+        set: set.to_string(),
+        reason,
+        available: dir.path().parent().unwrap_or(dir.path()).join(effective),
     };
-    if let Err(errno) = dir.try_write("cpuset.cpus", &set.to_string()) {
-        return Err(match errno {
-            Errno::ERANGE | Errno::EINVAL | Errno::EACCES => {
-                refused(format!("processors {set} were asked for, and not all of them are to be had here"))
-            }
-            _ => refused(format!("{} refuses processors {set}: {errno}", dir.path().display())),
-        });
+    match dir.try_write("cpuset.cpus", &set.to_string()) {
+        Ok(()) => {}
+        Err(Errno::ERANGE | Errno::EINVAL | Errno::EACCES) => {
+            return Err(refused("not all of these processors are to be had here".into()));
+        }
+        Err(errno) => return Err(dir.write_error("cpuset.cpus", &set.to_string(), errno)),
     }
     let given = dir.parse(effective, "a list of processors", parse::cpu_list)?;
     match set.iter().eq(given.iter().copied()) {
         true => Ok(()),
-        false => Err(refused(format!("processors {set} were asked for and {given:?} are to be had"))),
+        false => Err(refused(format!("of these processors only {given:?} are to be had here"))),
     }
 }
 

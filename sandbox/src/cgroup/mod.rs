@@ -4,10 +4,9 @@
 //! what they use, and kills them. A total group holds such groups, and limits their total. Nothing here knows
 //! about jails, and nothing kills a process by number.
 //!
-//! `cgroups-rs` finds the layout and the mounts of version 1 and makes the parent groups there (it knows how
-//! a cpuset parent is filled). What happens for every job is file access by descriptor in `files.rs`: the
-//! library goes by path, has no `memory.oom.group`, `memory.peak`, `pids.peak` or `cgroup.kill`, and gives
-//! no descriptor to clone into.
+//! `cgroups-rs` makes the parent groups of version 1 (it knows how a cpuset parent is filled). What happens for
+//! every job is file access by descriptor in `files.rs`: the library goes by path, has no `memory.oom.group`,
+//! `memory.peak`, `pids.peak` or `cgroup.kill`, and gives no descriptor to clone into.
 
 mod claim;
 mod detect;

@@ -49,7 +49,7 @@ pub(super) fn has_swap(text: &str) -> bool {
     text.lines().nth(1).is_some()
 }
 
-/// Where the hierarchy of version 2 is mounted, and which group of it is at the top of the mount.
+/// Where a hierarchy is mounted, and which group of it is at the top of the mount.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mount {
     pub(super) point: PathBuf,
@@ -62,13 +62,26 @@ pub(super) fn unified_mounts(mountinfo: &str) -> Vec<Mount> {
 }
 
 fn unified_mount(line: &str) -> Option<Mount> {
-    let (mount, filesystem) = line.split_once(" - ")?;
-    if filesystem.split(' ').next() != Some("cgroup2") {
+    let (mount, _) = mount_of("cgroup2", line)?;
+    Some(mount)
+}
+
+/// The mounts of version 1 in `/proc/self/mountinfo`: where they are, and what is on each, its controllers above all.
+pub(super) fn controller_mounts(mountinfo: &str) -> Vec<(PathBuf, Vec<&str>)> {
+    let mounts = mountinfo.lines().filter_map(|line| mount_of("cgroup", line));
+    mounts.map(|(mount, options)| (mount.point, options.split(',').collect())).collect()
+}
+
+/// A mount of this type of file system, and the options of the file system itself.
+fn mount_of<'a>(filesystem: &str, line: &'a str) -> Option<(Mount, &'a str)> {
+    let (mount, about) = line.split_once(" - ")?;
+    let mut about = about.split(' ');
+    if about.next() != Some(filesystem) {
         return None;
     }
     let mut fields = mount.split(' ').skip(3);
     let root = unescape(fields.next()?);
-    Some(Mount { root, point: unescape(fields.next()?) })
+    Some((Mount { root, point: unescape(fields.next()?) }, about.nth(1)?))
 }
 
 /// Undoes the kernel's `\040` for a blank.

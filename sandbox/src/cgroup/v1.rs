@@ -11,15 +11,14 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use cgroups_rs::fs::Controllers;
 use cgroups_rs::fs::cgroup::Cgroup;
 use cgroups_rs::fs::hierarchies::V1 as Mounts;
 use dayfly_jobs::Limit;
 use nix::errno::Errno;
 
-use super::files::Dir;
+use super::files::{self, Dir};
 use super::lack::{Facility, Lack, host_has_swap};
-use super::{CgroupError, Claim, Driver, Group, GroupName, Layout, TotalGroup, Wants, claim, make};
+use super::{CgroupError, Claim, Driver, Group, GroupName, Layout, TotalGroup, Wants, claim, make, parse};
 use group::V1Group;
 use seats::Seat;
 use total::V1Total;
@@ -41,13 +40,14 @@ impl Role {
     const ALL: [Self; 5] = [Self::Pids, Self::Memory, Self::CpuAcct, Self::Cpu, Self::CpuSet];
     const NEEDED: [Self; 3] = [Self::Pids, Self::Memory, Self::CpuAcct];
 
-    fn controller(self) -> Controllers {
+    /// The kernel's name for it.
+    const fn controller(self) -> &'static str {
         match self {
-            Self::Pids => Controllers::Pids,
-            Self::Memory => Controllers::Mem,
-            Self::CpuAcct => Controllers::CpuAcct,
-            Self::Cpu => Controllers::Cpu,
-            Self::CpuSet => Controllers::CpuSet,
+            Self::Pids => "pids",
+            Self::Memory => "memory",
+            Self::CpuAcct => "cpuacct",
+            Self::Cpu => "cpu",
+            Self::CpuSet => "cpuset",
         }
     }
 
@@ -95,8 +95,8 @@ struct Facts {
 }
 
 /// The hierarchies of version 1, or `None` when none of them has a controller that every group needs.
-pub(super) fn find() -> Option<Hierarchies> {
-    let found = hierarchies(&Mounts::new());
+pub(super) fn find(mountinfo: &str) -> Option<Hierarchies> {
+    let found = hierarchies(mountinfo);
     let all = found.iter().fold(0, |bits, hierarchy| bits | hierarchy.roles);
     Role::NEEDED.into_iter().any(|role| all & role.bit() != 0).then_some(Hierarchies(found))
 }
@@ -202,14 +202,16 @@ fn first(parents: &[Seat]) -> Result<&Seat, CgroupError> {
     parents.first().ok_or_else(|| CgroupError::unusable("no hierarchy is left", mount_fix("pids")))
 }
 
-/// The hierarchies with the controllers we use; several controllers may share one.
-fn hierarchies(mounts: &Mounts) -> Vec<Hierarchy> {
+/// The hierarchies with the controllers we use, where they are mounted first; several controllers may share one.
+fn hierarchies(mountinfo: &str) -> Vec<Hierarchy> {
     let mut found: Vec<Hierarchy> = Vec::new();
+    let mounts = parse::controller_mounts(mountinfo);
     for role in Role::ALL {
-        let Some((point, _)) = mounts.get_mount_point(role.controller()) else { continue };
-        match found.iter_mut().find(|hierarchy| hierarchy.point == point) {
+        let mount = mounts.iter().find(|(_, options)| options.contains(&role.controller()));
+        let Some((point, _)) = mount else { continue };
+        match found.iter_mut().find(|hierarchy| hierarchy.point == *point) {
             Some(hierarchy) => hierarchy.roles |= role.bit(),
-            None => found.push(Hierarchy { point, roles: role.bit() }),
+            None => found.push(Hierarchy { point: point.clone(), roles: role.bit() }),
         }
     }
     found
@@ -218,9 +220,8 @@ fn hierarchies(mounts: &Mounts) -> Vec<Hierarchy> {
 /// Opens the parents. Where one is missing or half made, the library makes them all: a new cpuset must be
 /// filled, level by level, before anything can enter it.
 fn make_parents(name: &str, hierarchies: &[Hierarchy]) -> Result<Arc<[Seat]>, CgroupError> {
-    let tops: Vec<_> =
-        hierarchies.iter().map(|hierarchy| Dir::open(&hierarchy.point)).collect::<Result<_, _>>()?;
-    let mut dirs: Vec<_> = tops.iter().map(|top| top.child(name)).collect::<Result<_, _>>()?;
+    let there = hierarchies.iter().map(|hierarchy| make::unless_gone(Dir::open(&hierarchy.point.join(name))));
+    let mut dirs: Vec<_> = there.collect::<Result<_, _>>()?;
     let mut ready = true;
     for (hierarchy, dir) in hierarchies.iter().zip(&dirs) {
         ready &= dir.as_ref().map_or(Ok(false), |dir| is_ready(hierarchy, dir))?;
@@ -228,7 +229,8 @@ fn make_parents(name: &str, hierarchies: &[Hierarchy]) -> Result<Arc<[Seat]>, Cg
     if !ready {
         make_by_library(name, hierarchies);
         // Tells the errno, which the library does not keep, if it could not.
-        dirs = tops.iter().map(|top| top.ensure(name).map(Some)).collect::<Result<_, _>>()?;
+        let made = hierarchies.iter().map(|hierarchy| Dir::open(&hierarchy.point)?.ensure(name).map(Some));
+        dirs = made.collect::<Result<_, _>>()?;
     }
     let parents = hierarchies.iter().zip(dirs.into_iter().flatten());
     Ok(parents.map(|(hierarchy, dir)| Seat { roles: hierarchy.roles, dir }).collect())
@@ -261,8 +263,8 @@ fn missing(hierarchies: &[Hierarchy]) -> Vec<Lack> {
     let absent = needs.into_iter().filter(|(role, _)| all & role.bit() == 0);
     absent
         .map(|(role, facility)| {
-            let name = role.controller().to_string();
-            Lack::new(facility, format!("no hierarchy has the controller {name}"), mount_fix(&name))
+            let name = role.controller();
+            Lack::new(facility, format!("no hierarchy has the controller {name}"), mount_fix(name))
         })
         .collect()
 }
@@ -271,7 +273,7 @@ fn missing(hierarchies: &[Hierarchy]) -> Vec<Lack> {
 fn facts(hierarchies: &[Hierarchy]) -> Result<Facts, CgroupError> {
     let top = |role: Role| hierarchies.iter().find(|hierarchy| hierarchy.roles & role.bit() != 0);
     let has = |role: Role, file: &str| match top(role) {
-        Some(hierarchy) => Ok(Dir::open(&hierarchy.point)?.read_if_any(file)?.is_some()),
+        Some(hierarchy) => files::exists(&hierarchy.point.join(file)),
         None => Ok(false),
     };
     let memsw = has(Role::Memory, "memory.memsw.limit_in_bytes")?;

@@ -1,10 +1,11 @@
-//! From the supervisor's copy to the job's program: the courier and the command's process.
+//! From the supervisor's copy to the job's program: the command's process, and the courier that makes it where the
+//! supervisor may not.
 //!
 //! Nothing here allocates, logs, locks or panics. The order of the steps is the point of this file; each says
 //! why it stands where it stands.
 
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::AtomicI32;
 
 use dayfly_policies::REPORT_FD;
@@ -24,19 +25,16 @@ use crate::sys::{caps, fd, message, mount, pidfd, process, seccomp};
 /// What both processes need, all of it made before the first clone.
 pub(crate) struct Brief<'a> {
     pub plan: &'a Plan,
-    /// The jail's namespaces but for that of mounts, the user namespace first: it gives the rights to join the
-    /// others.
+    /// What to join before all else, the user namespace first: it gives the rights to join the others.
     pub namespaces: &'a [BorrowedFd<'a>],
-    /// Whether there is none for networks among them: then the courier makes it, and hands it over.
-    pub makes_network: bool,
+    /// The jail's network.
+    pub network: ToNetwork<'a>,
     /// The jail's mount namespace.
     pub mounts: BorrowedFd<'a>,
     /// Our end of the socket to the supervisor; closes on exec.
     pub report: BorrowedFd<'a>,
     /// The descriptors needed, ascending; all others are closed first of all.
     pub keep: &'a [RawFd],
-    /// Where the number of the command's process is noted.
-    pub born: &'a AtomicI32,
     /// The folder of the command's cgroup, where it is one of version 2.
     pub cgroup: Option<BorrowedFd<'a>>,
     /// The files through which its process enters its cgroups of version 1.
@@ -49,6 +47,24 @@ pub(crate) struct Brief<'a> {
     pub ranged: bool,
 }
 
+/// How a command's process comes by the jail's network namespace.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ToNetwork<'a> {
+    /// There is none, because this is the first command: its process makes it, gives it to init through this socket,
+    /// and hears there when the root is built.
+    Make(BorrowedFd<'a>),
+    /// It is joined. The root is built.
+    Join(BorrowedFd<'a>),
+}
+
+impl<'a> ToNetwork<'a> {
+    pub(crate) fn descriptor(self) -> BorrowedFd<'a> {
+        match self {
+            Self::Make(fd) | Self::Join(fd) => fd,
+        }
+    }
+}
+
 /// Descriptors are moved out of the way to this number before they are put in their place.
 const PARKING: RawFd = 100;
 
@@ -56,10 +72,19 @@ const PARKING: RawFd = 100;
 /// that a supervisor may have, which would otherwise exempt the job from its own memory limit.
 const OOM_SCORE: &[u8] = b"1000";
 
-/// The whole life of the courier: joins the jail and makes the command's process as the supervisor's child.
-pub(crate) extern "C" fn courier(brief: &Brief<'_>) -> ! {
-    match deliver(brief) {
+/// The whole life of the courier: joins the jail and makes the command's process as the supervisor's child. The number of
+/// that is noted in `born`.
+pub(crate) extern "C" fn courier(brief: &Brief<'_>, born: &AtomicI32) -> ! {
+    match deliver(brief, born) {
         Ok(()) => process::exit_now(0),
+        Err(failure) => fail(brief.report, failure),
+    }
+}
+
+/// The whole life of a command's process that the supervisor has made in the jail's PID namespace itself.
+pub(crate) extern "C" fn direct(brief: &Brief<'_>) -> ! {
+    match join(brief) {
+        Ok(()) => command_process(brief),
         Err(failure) => fail(brief.report, failure),
     }
 }
@@ -70,30 +95,39 @@ fn fail(report: BorrowedFd<'_>, failure: Failure) -> ! {
     process::exit_now(1)
 }
 
-fn deliver(brief: &Brief<'_>) -> Result<(), Failure> {
+fn join(brief: &Brief<'_>) -> Result<(), Failure> {
     fd::close_all_but(brief.keep).stage(SetupStage::Join)?;
     // While /proc is still the host's.
     raise_oom_score().stage(SetupStage::Session)?;
     brief.namespaces.iter().try_for_each(|file| pidfd::enter_namespace(*file)).stage(SetupStage::Join)?;
-    if brief.makes_network {
-        make_network(brief.report).stage(SetupStage::Network)?;
+    match brief.network {
+        ToNetwork::Make(line) => make_network(line).stage(SetupStage::Network),
+        ToNetwork::Join(network) => pidfd::enter_namespace(network).stage(SetupStage::Join),
     }
+}
+
+/// It belongs to the jail's user namespace, which we are in by now.
+fn make_network(line: BorrowedFd<'_>) -> nix::Result<()> {
+    process::new_network_namespace()?;
+    let own = openat(AT_FDCWD, c"/proc/self/ns/net", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    match message::send(line, b"!", &[own.as_raw_fd()]) {
+        // Init has failed, and says why.
+        Err(Errno::EPIPE | Errno::ECONNRESET) => process::exit_now(0),
+        other => other,
+    }
+}
+
+fn deliver(brief: &Brief<'_>, born: &AtomicI32) -> Result<(), Failure> {
+    join(brief)?;
     // The new process is in the PID namespace, which entering it does not do for ourselves. We still have
     // the host's user id, which is what the cgroup's owner check looks at.
     let flags = u64::from(libc::CLONE_PARENT.unsigned_abs());
-    let request = CloneRequest { flags, cgroup: brief.cgroup, born: Some(brief.born) };
+    let request = CloneRequest { flags, cgroup: brief.cgroup, born: Some(born) };
     // SAFETY: the child runs `command_process`, which keeps the rules of this file and does not return.
     match unsafe { clone3(&request) }.stage(SetupStage::Spawn)? {
         Cloned::Child => command_process(brief),
         Cloned::Parent(_) => Ok(()),
     }
-}
-
-/// It belongs to the jail's user namespace, which we are in by now.
-fn make_network(report: BorrowedFd<'_>) -> nix::Result<()> {
-    process::new_network_namespace()?;
-    let own = openat(AT_FDCWD, c"/proc/self/ns/net", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
-    report::send_network(report, own.as_raw_fd())
 }
 
 fn raise_oom_score() -> nix::Result<()> {
@@ -103,20 +137,17 @@ fn raise_oom_score() -> nix::Result<()> {
 }
 
 extern "C" fn command_process(brief: &Brief<'_>) -> ! {
-    match park(brief) {
-        Ok(parked) => {
-            let report = parked.report;
-            let Err(failure) = run_order(brief, parked);
-            fail(report, failure)
-        }
+    let report = match arrive(brief).and_then(|()| keep_only(brief.report).stage(SetupStage::Session)) {
+        Ok(report) => report,
         Err(failure) => fail(brief.report, failure),
-    }
+    };
+    let Err(failure) = park(brief, report).and_then(|rules| run_order(brief, report, rules));
+    fail(report, failure)
 }
 
-/// Everything that does not depend on the command.
-fn park(brief: &Brief<'_>) -> Result<Parked, Failure> {
+/// All that can be done before the root is there, and then enters it.
+fn arrive(brief: &Brief<'_>) -> Result<(), Failure> {
     enter_groups(brief.tasks)?;
-    let (report, mounts) = keep_only(brief).stage(SetupStage::Session)?;
     process::reset_signals().stage(SetupStage::Session)?;
     process::new_session().stage(SetupStage::Session)?;
     process::set_umask(0o022);
@@ -124,29 +155,29 @@ fn park(brief: &Brief<'_>) -> Result<Parked, Failure> {
     process::hide().stage(SetupStage::Session)?;
     // Only now, inside the final group: earlier the root of the view would be the supervisor's group.
     process::new_cgroup_namespace().stage(SetupStage::Session)?;
-    await_root(report, mounts)?;
+    if let ToNetwork::Make(line) = brief.network {
+        await_root(line)?;
+    }
+    pidfd::enter_namespace(brief.mounts).stage(SetupStage::Join)
+}
+
+/// All that does not depend on the command.
+fn park(brief: &Brief<'_>, report: BorrowedFd<'_>) -> Result<Option<Ruleset>, Failure> {
     // The rules name paths by descriptor, which takes rights the job does not have.
     let rules = landlock_rules(brief).stage(SetupStage::Landlock)?;
     // Emptying the bounding set takes a capability that is given up later.
     caps::forbid_regaining().stage(SetupStage::Credentials)?;
     report::send_parked(report).stage(SetupStage::Session)?;
-    Ok(Parked { report, rules })
+    Ok(rules)
 }
 
-/// What the wait for the command needs to keep.
-struct Parked {
-    report: BorrowedFd<'static>,
-    rules: Option<Ruleset>,
-}
-
-/// Enters the mount namespace when init has built the root. All that comes before is done meanwhile.
-fn await_root(report: BorrowedFd<'_>, mounts: OwnedFd) -> Result<(), Failure> {
-    let built = message::receive(report, &mut [0; 1]).stage(SetupStage::Join)?;
-    if built.len == 0 {
+fn await_root(line: BorrowedFd<'_>) -> Result<(), Failure> {
+    match message::receive(line, &mut [0; 1]) {
+        Ok(built) if built.len > 0 => Ok(()),
         // There will be no root, or no use for this process.
-        process::exit_now(0);
+        Ok(_) | Err(Errno::ECONNRESET) => process::exit_now(0),
+        Err(errno) => Err(errno).stage(SetupStage::Join),
     }
-    pidfd::enter_namespace(mounts.as_fd()).stage(SetupStage::Join)
 }
 
 /// Writing 0 moves the writer. It has one thread, so the kernel needs no lock that all forks wait for.
@@ -157,27 +188,21 @@ fn enter_groups(groups: &[BorrowedFd<'_>]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Moves the socket to its fixed number, the mount namespace to the one after it, and closes everything else,
-/// standard streams included.
-fn keep_only(brief: &Brief<'_>) -> nix::Result<(BorrowedFd<'static>, OwnedFd)> {
-    let report = fd::lift(brief.report.as_raw_fd(), PARKING)?;
-    let mounts = fd::lift(brief.mounts.as_raw_fd(), PARKING)?;
-    fd::place(report, REPORT_FD, true)?;
-    fd::place(mounts, MOUNTS_FD, true)?;
+/// Moves the socket to its fixed number and closes everything else, standard streams included.
+fn keep_only(report: BorrowedFd<'_>) -> nix::Result<BorrowedFd<'static>> {
+    fd::place(report.as_raw_fd(), REPORT_FD, true)?;
     fd::close_between(0, REPORT_FD.unsigned_abs() - 1)?;
-    fd::close_from(MOUNTS_FD.unsigned_abs() + 1)?;
+    fd::close_from(REPORT_FD.unsigned_abs() + 1)?;
     // SAFETY: the socket was placed there just now and is never closed in this process.
-    let report = unsafe { BorrowedFd::borrow_raw(REPORT_FD) };
-    // SAFETY: the namespace was placed there just now and nothing else owns that number.
-    Ok((report, unsafe { OwnedFd::from_raw_fd(MOUNTS_FD) }))
+    Ok(unsafe { BorrowedFd::borrow_raw(REPORT_FD) })
 }
 
-/// Where the mount namespace is kept until the root is built.
-const MOUNTS_FD: RawFd = REPORT_FD + 1;
-
 /// Waits for the command, gives up everything, and becomes its program.
-fn run_order(brief: &Brief<'_>, parked: Parked) -> Result<std::convert::Infallible, Failure> {
-    let Parked { report, rules } = parked;
+fn run_order(
+    brief: &Brief<'_>,
+    report: BorrowedFd<'_>,
+    rules: Option<Ruleset>,
+) -> Result<std::convert::Infallible, Failure> {
     let order = receive_order(report)?;
     resize(&order)?;
     set_rlimits(&order)?;

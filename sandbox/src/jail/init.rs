@@ -9,11 +9,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat};
-use nix::sys::stat::{Mode, SFlag, fstat, mkdirat};
+use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{Gid, Uid, fchdir, fchownat, symlinkat};
 
 use super::identity::JOB_ID;
-use super::plan::{Place, Plan, Step};
+use super::plan::{Masked, Place, Plan, Step};
 use super::report::{self, Failure, InStage};
 use crate::SetupStage;
 use crate::sys::fd::open_beneath;
@@ -25,6 +25,8 @@ pub(crate) struct Brief<'a> {
     pub plan: &'a Plan,
     /// Our end of the socket to the supervisor.
     pub control: BorrowedFd<'a>,
+    /// Our end of the socket to the process of the first command.
+    pub line: BorrowedFd<'a>,
     /// The descriptors init needs, ascending. All others are closed first of all: copies of the supervisor's
     /// ends of such sockets would keep jails alive that nobody supervises any more.
     pub keep: &'a [RawFd],
@@ -39,7 +41,7 @@ const UMASK: u32 = 0o022;
 
 /// The whole life of init.
 pub(crate) extern "C" fn run(brief: &mut Brief<'_>) -> ! {
-    match build(brief).and_then(|folders| settle(brief.control, folders)) {
+    match build(brief).and_then(|made| settle(brief, made)) {
         Ok(()) => sleep(),
         Err(failure) => {
             // If even this fails the supervisor sees the socket close, which it reports as well.
@@ -49,8 +51,8 @@ pub(crate) extern "C" fn run(brief: &mut Brief<'_>) -> ! {
     }
 }
 
-/// Builds the root and gives the workspace and a folder of the writable tree.
-fn build(brief: &mut Brief<'_>) -> Result<[OwnedFd; 2], Failure> {
+/// Builds the root and gives the workspace, a folder of the writable tree and the network.
+fn build(brief: &mut Brief<'_>) -> Result<[OwnedFd; 3], Failure> {
     fd::close_all_but(brief.keep).stage(SetupStage::Identity)?;
     let mut go = [0; 1];
     let told = message::receive(brief.control, &mut go).stage(SetupStage::Identity)?;
@@ -70,21 +72,24 @@ fn build(brief: &mut Brief<'_>) -> Result<[OwnedFd; 2], Failure> {
     fchdir(&root).stage(SetupStage::Pivot)?;
     mount::pivot_to_working_folder().stage(SetupStage::Pivot)?;
     nix::unistd::sethostname("dayfly").stage(SetupStage::HostName)?;
-    enter_network(brief.control)?;
+    let network = enter_network(brief.line)?;
     if brief.plan.loopback {
         process::loopback_up().stage(SetupStage::Loopback)?;
     }
     let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let workspace = openat(AT_FDCWD, c"/box", flags, Mode::empty()).stage(SetupStage::Pivot)?;
     let scratch = openat(AT_FDCWD, super::root::SCRATCH, flags, Mode::empty()).stage(SetupStage::Pivot)?;
-    Ok([workspace, scratch])
+    Ok([workspace, scratch, network])
 }
 
-/// Enters the network namespace. The courier makes it beside us: that takes the kernel as long as all of the root.
-fn enter_network(control: BorrowedFd<'_>) -> Result<(), Failure> {
-    let made = message::receive(control, &mut [0; 1]).stage(SetupStage::Network)?;
-    let [Some(network), ..] = made.fds else { process::exit_now(0) };
-    pidfd::enter_namespace(network.as_fd()).stage(SetupStage::Network)
+/// Enters the network namespace. The first command's process makes it beside us: that takes the kernel as long as all of
+/// the root.
+fn enter_network(line: BorrowedFd<'_>) -> Result<OwnedFd, Failure> {
+    let made = message::receive(line, &mut [0; 1]).stage(SetupStage::Network)?;
+    // That process has ended.
+    let [Some(network), ..] = made.fds else { return Err(Errno::EPIPE).stage(SetupStage::Network) };
+    pidfd::enter_namespace(network.as_fd()).stage(SetupStage::Network)?;
+    Ok(network)
 }
 
 /// Without privilege outside, the trees can only be cloned here, with the rights of the user we run for.
@@ -126,7 +131,7 @@ fn fill(brief: &mut Brief<'_>, root: BorrowedFd<'_>) -> Result<(), Failure> {
             }
             Step::Scratch => scratch(root, brief.ranged).stage(SetupStage::Scratch)?,
             Step::Proc => mount_proc(root).stage(SetupStage::Proc)?,
-            Step::Mask(place) => mask(root, &place.path).stage_at(SetupStage::Fill, i)?,
+            Step::Mask(place, masked) => mask(root, &place.path, *masked).stage_at(SetupStage::Fill, i)?,
             Step::Seal => mount::seal(root).stage_at(SetupStage::Fill, i)?,
         }
     }
@@ -190,21 +195,17 @@ fn show<'a>(folders: &mut Folders<'a>, tree: BorrowedFd<'_>, place: &'a Place) -
     Ok(())
 }
 
-fn attach(root: BorrowedFd<'_>, tree: BorrowedFd<'_>, path: &CStr) -> nix::Result<()> {
-    let target = open_beneath(root, path, libc::O_PATH | libc::O_NOFOLLOW)?;
-    mount::attach_onto(tree, target.as_fd())
-}
-
 /// How large the writable tree is until the first command sets its own limits, before which nobody but the
 /// supervisor can write there. It must not be unlimited: the kernel does not take a limit later then.
 const STAGING_SIZE: &CStr = c"64g";
 const STAGING_INODES: &CStr = c"16m";
 
-/// The writable tree: one tmpfs, so that its limits hold for all of it. Its own root stays covered by `/tmp`.
+/// The writable tree: one tmpfs, so that its limits hold for all of it. Its own root stays covered by `/tmp`. The places
+/// are folders that we have made, and nothing is shown on the way to them.
 fn scratch(root: BorrowedFd<'_>, ranged: bool) -> nix::Result<()> {
     let options = [(c"mode", c"0755"), (c"size", STAGING_SIZE), (c"nr_inodes", STAGING_INODES)];
     let tree = mount::mount_new(c"tmpfs", &options, Attributes::WRITABLE)?;
-    attach(root, tree.as_fd(), c"tmp")?;
+    mount::attach(tree.as_fd(), root, c"tmp")?;
     process::set_umask(0);
     for (name, place, mode) in
         [(c"box", c"box", 0o755), (c"shm", c"dev/shm", 0o1777), (c"tmp", c"tmp", 0o1777)]
@@ -215,7 +216,7 @@ fn scratch(root: BorrowedFd<'_>, ranged: bool) -> nix::Result<()> {
             fchownat(&tree, name, Some(uid), Some(gid), AtFlags::AT_SYMLINK_NOFOLLOW)?;
         }
         let part = mount::clone_folder(tree.as_fd(), name)?;
-        attach(root, part.as_fd(), place)?;
+        mount::attach(part.as_fd(), root, place)?;
     }
     process::set_umask(UMASK);
     Ok(())
@@ -224,37 +225,37 @@ fn scratch(root: BorrowedFd<'_>, ranged: bool) -> nix::Result<()> {
 /// `/proc` of this PID namespace, read-only, showing a process only to those who could trace it.
 fn mount_proc(root: BorrowedFd<'_>) -> nix::Result<()> {
     let proc = mount::mount_new(c"proc", &[(c"hidepid", c"ptraceable")], Attributes::PROC)?;
-    attach(root, proc.as_fd(), c"proc")
+    mount::attach(proc.as_fd(), root, c"proc")
 }
 
-fn mask(root: BorrowedFd<'_>, path: &CStr) -> nix::Result<()> {
-    let target = match open_beneath(root, path, libc::O_PATH | libc::O_NOFOLLOW) {
-        Err(Errno::ENOENT) => return Ok(()),
-        other => other?,
-    };
-    let kind = SFlag::from_bits_truncate(fstat(&target)?.st_mode) & SFlag::S_IFMT;
-    let cover = if kind == SFlag::S_IFDIR {
-        mount::mount_new(
+/// Covers what the host's `/proc` has and the jail's may lack. Nobody else has been in it yet, so its path is what it was.
+fn mask(root: BorrowedFd<'_>, path: &CStr, masked: Masked) -> nix::Result<()> {
+    let cover = match masked {
+        Masked::Folder => mount::mount_new(
             c"tmpfs",
             &[(c"mode", c"0555"), (c"size", c"4k"), (c"nr_inodes", c"2")],
             Attributes::READ_ONLY,
-        )?
-    } else {
-        mount::clone_folder(root, c"dev/null")?
+        )?,
+        Masked::File => mount::clone_folder(root, c"dev/null")?,
     };
-    mount::attach_onto(cover.as_fd(), target.as_fd())
+    match mount::attach(cover.as_fd(), root, path) {
+        Err(Errno::ENOENT) => Ok(()),
+        other => other,
+    }
 }
 
-/// Gives up every right and every descriptor but the socket, which becomes descriptor 0.
-fn settle(control: BorrowedFd<'_>, folders: [OwnedFd; 2]) -> Result<(), Failure> {
+/// Gives up every right and every descriptor but the socket, which becomes descriptor 0, and tells that the root is built.
+fn settle(brief: &Brief<'_>, made: [OwnedFd; 3]) -> Result<(), Failure> {
     process::ignore_children().stage(SetupStage::Harden)?;
     process::no_new_privileges().stage(SetupStage::Harden)?;
     caps::clear().stage(SetupStage::Harden)?;
     process::hide().stage(SetupStage::Harden)?;
-    report::send_ready(control, folders.each_ref().map(AsRawFd::as_raw_fd)).stage(SetupStage::Harden)?;
+    // First to the one who waits for nothing else. If it is gone, it has said why.
+    message::send(brief.line, b"!", &[]).ok();
+    report::send_ready(brief.control, made.each_ref().map(AsRawFd::as_raw_fd)).stage(SetupStage::Harden)?;
     // Closed with all the rest, and must not be closed twice.
-    let _closed_below = folders.map(IntoRawFd::into_raw_fd);
-    fd::place(control.as_raw_fd(), CONTROL, true).stage(SetupStage::Harden)?;
+    let _closed_below = made.map(IntoRawFd::into_raw_fd);
+    fd::place(brief.control.as_raw_fd(), CONTROL, true).stage(SetupStage::Harden)?;
     fd::close_from(1).stage(SetupStage::Harden)
 }
 

@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use super::identity::Identity;
 use super::shape::Shape;
-use super::spawn::{self, Courier, Init, Parked};
+use super::spawn::{self, Arriving, Init, Parked};
 use super::survivors::Survivors;
 use super::total::{self, SandboxTotal};
 use crate::SandboxError;
@@ -24,7 +24,7 @@ pub(crate) struct Next {
 
 #[derive(Debug)]
 pub(crate) enum Stage {
-    Coming(Courier),
+    Coming(Arriving),
     Here(Parked),
 }
 
@@ -32,52 +32,57 @@ impl Stage {
     /// Waits until the process waits for its command.
     pub(crate) fn settle(self, shape: &Shape, survivors: Option<Survivors>) -> Result<Parked, SandboxError> {
         match self {
-            Self::Coming(courier) => spawn::await_parked(shape, courier, survivors),
+            Self::Coming(arriving) => spawn::await_parked(shape, arriving, survivors),
             Self::Here(parked) => Ok(parked),
         }
     }
 }
 
+/// Why there is no process, and the group that was made for it, which may tell more.
+#[derive(Debug)]
+pub(crate) struct NotStarted {
+    pub group: Option<Box<dyn Group>>,
+    pub error: SandboxError,
+}
+
+impl NotStarted {
+    /// Removes the group.
+    pub(crate) fn give_up(self) -> SandboxError {
+        drop_group(self.group);
+        self.error
+    }
+}
+
 impl Next {
-    /// Makes a group and sends a courier.
+    /// Makes a group and a process for it.
     pub(crate) fn start(
         shape: &Shape,
         slot: &Slot,
-        init: &Init,
+        init: &mut Init,
         identity: Identity,
         total: Option<&mut SandboxTotal>,
         wants: Wants,
-    ) -> Result<Self, SandboxError> {
-        let group = total::group_of_command(shape.driver.as_deref(), total, slot, wants)?;
-        match spawn::start_courier(shape, init, identity, group.as_deref()) {
-            Ok(courier) => Ok(Self { group, wants, stage: Stage::Coming(courier) }),
-            Err(error) => {
-                drop_group(group);
-                Err(error)
-            }
+    ) -> Result<Self, NotStarted> {
+        let made = total::group_of_command(shape.driver.as_deref(), total, slot, wants);
+        let group = made.map_err(|error| NotStarted { group: None, error: error.into() })?;
+        match spawn::start_command(shape, init, identity, group.as_deref()) {
+            Ok(arriving) => Ok(Self { group, wants, stage: Stage::Coming(arriving) }),
+            Err(error) => Err(NotStarted { group, error }),
         }
     }
 
-    /// Hands the network namespace that it makes to init.
-    pub(crate) fn hand_network(&self, shape: &Shape, init: &mut Init) -> Result<(), SandboxError> {
+    /// What its process may have said before it was lost.
+    pub(crate) fn last_words(&self, shape: &Shape) -> Option<SandboxError> {
         match &self.stage {
-            Stage::Coming(courier) => spawn::hand_network(shape, courier, init),
-            Stage::Here(_) => Ok(()),
-        }
-    }
-
-    /// Tells it that the root is built.
-    pub(crate) fn send_in(&self) -> Result<(), SandboxError> {
-        match &self.stage {
-            Stage::Coming(courier) => spawn::send_in(courier),
-            Stage::Here(_) => Ok(()),
+            Stage::Coming(arriving) => spawn::last_words(shape, arriving),
+            Stage::Here(_) => None,
         }
     }
 
     /// Kills the process and removes the group.
     pub(crate) fn discard(self) {
         match self.stage {
-            Stage::Coming(courier) => spawn::recall(courier),
+            Stage::Coming(arriving) => spawn::recall(arriving),
             Stage::Here(parked) => spawn::abandon(&parked),
         }
         drop_group(self.group);

@@ -17,6 +17,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, mmap_anonymous};
 use nix::sys::stat::fstat;
 
+use crate::error::errno_of;
 use crate::{Command, SandboxError};
 
 /// Where a program without a slash is looked for when the command's environment has no `PATH`.
@@ -93,10 +94,6 @@ fn into_memfd(bytes: &[u8]) -> Result<OwnedFd, SandboxError> {
     file.write_all(bytes)
         .map_err(|error| SandboxError::system("write the command down", errno_of(&error)))?;
     Ok(file.into())
-}
-
-fn errno_of(error: &std::io::Error) -> Errno {
-    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
 /// The paths to try to execute, in order.

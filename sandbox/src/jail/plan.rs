@@ -5,6 +5,7 @@
 
 use std::ffi::CString;
 use std::fmt;
+use std::iter;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path};
 
@@ -52,10 +53,19 @@ pub(crate) enum Step {
     Scratch,
     /// The jail's own `/proc`.
     Proc,
-    /// Nothing to see at this path of `/proc`.
-    Mask(Place),
+    /// Nothing to see at this path of `/proc`, which is a folder or a file.
+    Mask(Place, Masked),
     /// From here on the root itself cannot be written.
     Seal,
+}
+
+/// What is masked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Masked {
+    /// An empty folder covers it.
+    Folder,
+    /// `/dev/null` covers it.
+    File,
 }
 
 /// A path below the new root, never the root itself, in the parts the child needs.
@@ -73,21 +83,27 @@ impl Place {
     /// `path` may be absolute or relative, but must be plain: no `..`, no NUL, not empty.
     pub(crate) fn new(path: impl AsRef<Path>) -> Result<Self, SandboxError> {
         let bad = || SandboxError::BadTarget { path: path.as_ref().to_owned() };
-        let mut plain = Vec::new();
+        let mut plain = Vec::with_capacity(path.as_ref().as_os_str().len());
         for component in path.as_ref().components() {
             match component {
                 Component::RootDir | Component::CurDir => {}
-                Component::Normal(name) => plain.push(name.as_bytes()),
+                Component::Normal(name) => {
+                    let slash = if plain.is_empty() { "" } else { "/" };
+                    plain.extend_from_slice(slash.as_bytes());
+                    plain.extend_from_slice(name.as_bytes());
+                }
                 Component::ParentDir | Component::Prefix(_) => return Err(bad()),
             }
         }
-        let (name, parents) = plain.split_last().ok_or_else(bad)?;
-        let c_string = |bytes: Vec<u8>| CString::new(bytes).map_err(|_| bad());
-        let parent = match parents {
-            [] => None,
-            some => Some(c_string(some.join(&b'/'))?),
-        };
-        Ok(Self { parent, name: c_string(name.to_vec())?, path: c_string(plain.join(&b'/'))? })
+        Self::of(&plain).ok_or_else(bad)
+    }
+
+    /// Of a path with no slash at either end.
+    fn of(path: &[u8]) -> Option<Self> {
+        let mut parts = path.rsplitn(2, |byte| *byte == b'/');
+        let name = parts.next().filter(|name| !name.is_empty())?;
+        let parent = parts.next().map(CString::new).transpose().ok()?;
+        Some(Self { parent, name: CString::new(name).ok()?, path: CString::new(path).ok()? })
     }
 
     /// Whether it is strictly below the other.
@@ -96,16 +112,9 @@ impl Place {
         rest.is_some_and(|rest| rest.starts_with(b"/"))
     }
 
-    /// Every folder above it, outermost first.
-    fn ancestors(&self) -> Result<Vec<Self>, SandboxError> {
-        let mut above = Vec::new();
-        let mut place = self.clone();
-        while let Some(parent) = place.parent {
-            place = Self::new(Path::new(std::ffi::OsStr::from_bytes(parent.as_bytes())))?;
-            above.push(place.clone());
-        }
-        above.reverse();
-        Ok(above)
+    /// The folder it is in; `None` for the root.
+    fn above(&self) -> Option<Self> {
+        Self::of(self.parent.as_ref()?.as_bytes())
     }
 }
 
@@ -141,11 +150,11 @@ impl Plan {
         let path = CString::new(source.as_os_str().as_bytes())
             .map_err(|_| SandboxError::BadTarget { path: source.to_owned() })?;
         let place = Place::new(target)?;
-        for folder in place.ancestors()? {
-            if !self.has_folder(&folder) {
-                self.steps.push(Step::Folder(folder));
-            }
-        }
+        // Where a folder is, those above it are.
+        let missing =
+            iter::successors(place.above(), Place::above).take_while(|folder| !self.has_folder(folder));
+        let missing: Vec<_> = missing.map(Step::Folder).collect();
+        self.steps.extend(missing.into_iter().rev());
         self.steps.push(match is_folder {
             true => Step::Folder(place.clone()),
             false => Step::File(place.clone(), Vec::new()),
@@ -203,7 +212,7 @@ impl Plan {
             }
             Step::Scratch => "writable /box, /tmp and /dev/shm".into(),
             Step::Proc => "/proc".into(),
-            Step::Mask(place) => format!("mask over {place}"),
+            Step::Mask(place, _) => format!("mask over {place}"),
             Step::Seal => "read-only /".into(),
         })
     }
@@ -231,6 +240,23 @@ mod tests {
             plan.show(Path::new("/usr"), target, Attributes::READ_ONLY, false).unwrap();
         }
         plan.to_string()
+    }
+
+    #[test]
+    fn a_place_is_a_plain_path_in_its_parts() {
+        for (path, parent, name, whole) in [
+            ("x", None, "x", "x"),
+            ("/x/", None, "x", "x"),
+            ("a/x", Some("a"), "x", "a/x"),
+            ("//a/./b//x", Some("a/b"), "x", "a/b/x"),
+        ] {
+            let c_string = |text: &str| CString::new(text).unwrap();
+            let (parent, name, whole) = (parent.map(c_string), c_string(name), c_string(whole));
+            assert_eq!(Place::new(path).unwrap(), Place { parent, name, path: whole });
+        }
+        for path in ["", "/", ".", "..", "a/../b", "a\0b", "a\0/b"] {
+            assert!(matches!(Place::new(path), Err(SandboxError::BadTarget { .. })), "{path}");
+        }
     }
 
     #[test]

@@ -38,10 +38,9 @@ impl<T> InStage<T> for nix::Result<T> {
 /// One message from a child.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// Init has built the root; the descriptors are the workspace and a folder of the writable tree.
-    Ready(OwnedFd, OwnedFd),
-    /// The courier has made the jail's network namespace.
-    Network(OwnedFd),
+    /// Init has built the root; the descriptors are the workspace, a folder of the writable tree and the network
+    /// namespace.
+    Ready([OwnedFd; 3]),
     /// The command's process waits for its command.
     Parked,
     /// The filter is in place and the program is next; the descriptor receives the calls the filter hands over.
@@ -61,7 +60,6 @@ const READY: u32 = 1;
 const PARKED: u32 = 2;
 const FILTERED: u32 = 3;
 const FAILED: u32 = 4;
-const NETWORK: u32 = 5;
 
 type Wire = [u32; 4];
 
@@ -73,12 +71,8 @@ fn send(socket: BorrowedFd<'_>, wire: Wire, fds: &[RawFd]) -> nix::Result<()> {
     message::send(socket, &bytes, fds)
 }
 
-pub(crate) fn send_ready(socket: BorrowedFd<'_>, folders: [RawFd; 2]) -> nix::Result<()> {
-    send(socket, [READY, 0, 0, 0], &folders)
-}
-
-pub(crate) fn send_network(socket: BorrowedFd<'_>, namespace: RawFd) -> nix::Result<()> {
-    send(socket, [NETWORK, 0, 0, 0], &[namespace])
+pub(crate) fn send_ready(socket: BorrowedFd<'_>, made: [RawFd; 3]) -> nix::Result<()> {
+    send(socket, [READY, 0, 0, 0], &made)
 }
 
 pub(crate) fn send_parked(socket: BorrowedFd<'_>) -> nix::Result<()> {
@@ -119,15 +113,16 @@ pub(crate) fn receive(socket: BorrowedFd<'_>) -> nix::Result<Report> {
     for (word, chunk) in wire.iter_mut().zip(bytes.chunks_exact(4)) {
         *word = chunk.try_into().map(u32::from_ne_bytes).map_err(|_| Errno::EBADMSG)?;
     }
-    let [first, second, ..] = received.fds;
-    match (wire, first, second) {
-        ([READY, ..], Some(workspace), Some(scratch)) => Ok(Report::Ready(workspace, scratch)),
-        ([NETWORK, ..], Some(namespace), None) => Ok(Report::Network(namespace)),
-        ([PARKED, ..], None, None) => Ok(Report::Parked),
-        ([FILTERED, seconds, nanos, _], Some(listener), None) => {
+    let [first, second, third, ..] = received.fds;
+    match (wire, [first, second, third]) {
+        ([READY, ..], [Some(workspace), Some(scratch), Some(network)]) => {
+            Ok(Report::Ready([workspace, scratch, network]))
+        }
+        ([PARKED, ..], [None, None, None]) => Ok(Report::Parked),
+        ([FILTERED, seconds, nanos, _], [Some(listener), None, None]) => {
             Ok(Report::Filtered { listener, at: Duration::new(seconds.into(), nanos) })
         }
-        ([FAILED, stage, errno, index], None, None) => {
+        ([FAILED, stage, errno, index], [None, None, None]) => {
             let stage = SetupStage::from_number(stage).ok_or(Errno::EBADMSG)?;
             Ok(Report::Failed(Failure { stage, errno: Errno::from_raw(errno.cast_signed()), index }))
         }

@@ -4,12 +4,12 @@
 //! start and nothing that tells about the host's users.
 
 use std::ffi::{CStr, OsString};
-use std::fs;
-use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
-use super::plan::{Plan, Step};
+use super::plan::{Masked, Plan, Step};
 use crate::sys::mount::Attributes;
 use crate::{Network, Root, SandboxError, SandboxSpec};
 
@@ -44,8 +44,8 @@ const ETC_COPIED: [&str; 9] = [
     "services",
     "ssl/openssl.cnf",
 ];
-/// Folders of `/etc` whose names begin so: Java keeps its security settings there.
-const ETC_PREFIXES: [&str; 1] = ["java-"];
+/// Where distributions put Java.
+const JAVAS: [&str; 2] = ["/usr/lib/jvm", "/usr/lib64/jvm"];
 /// A file larger than this is not copied.
 const COPY_LIMIT: u64 = 64 << 10;
 
@@ -104,22 +104,26 @@ fn host(plan: &mut Plan) -> Result<(), SandboxError> {
     for name in ETC_COPIED {
         copy_small(plan, name)?;
     }
-    for name in ETC_SHOWN.into_iter().map(OsString::from).chain(prefixed()?) {
+    for name in ETC_SHOWN.into_iter().map(OsString::from).chain(java_settings()?) {
         let path = Path::new("/etc").join(&name);
-        if path.exists() {
-            plan.show(&path, Path::new("etc").join(&name), Attributes::READ_ONLY, false)?;
+        match plan.show(&path, Path::new("etc").join(&name), Attributes::READ_ONLY, false) {
+            Err(SandboxError::Unreadable { error, .. }) if error.kind() == io::ErrorKind::NotFound => {}
+            done => done?,
         }
     }
     Ok(())
 }
 
-/// Entries of `/etc` with one of the wanted prefixes.
-fn prefixed() -> Result<Vec<OsString>, SandboxError> {
+/// Entries of `/etc` where a Java of `/usr` keeps its security settings. Without one the folder is not searched.
+fn java_settings() -> Result<Vec<OsString>, SandboxError> {
     let unreadable = |error| SandboxError::Unreadable { path: "/etc".into(), error };
     let mut found = Vec::new();
+    if !JAVAS.iter().any(|folder| Path::new(folder).exists()) {
+        return Ok(found);
+    }
     for entry in fs::read_dir("/etc").map_err(unreadable)? {
         let name = entry.map_err(unreadable)?.file_name();
-        if ETC_PREFIXES.iter().any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes())) {
+        if name.as_encoded_bytes().starts_with(b"java-") {
             found.push(name);
         }
     }
@@ -129,16 +133,25 @@ fn prefixed() -> Result<Vec<OsString>, SandboxError> {
 
 fn copy_small(plan: &mut Plan, name: &str) -> Result<(), SandboxError> {
     let path = Path::new("/etc").join(name);
-    let unreadable = |error| SandboxError::Unreadable { path: path.clone(), error };
-    match fs::metadata(&path) {
-        Ok(found) if found.is_file() && found.len() <= COPY_LIMIT => {
-            let content = fs::read(&path).map_err(unreadable)?;
-            plan.file(&format!("etc/{name}"), content)
-        }
-        Ok(_) => Ok(()),
+    match read_small(&path) {
+        Ok(Some(content)) => plan.file(&format!("etc/{name}"), content),
+        Ok(None) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(unreadable(error)),
+        Err(error) => Err(SandboxError::Unreadable { path, error }),
     }
+}
+
+/// The content of a regular file that is small enough.
+fn read_small(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    // Does not wait for the writer of a pipe.
+    let file = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let found = file.metadata()?;
+    if !found.is_file() || found.len() > COPY_LIMIT {
+        return Ok(None);
+    }
+    let mut content = Vec::with_capacity(usize::try_from(found.len()).unwrap_or(0));
+    file.take(COPY_LIMIT).read_to_end(&mut content)?;
+    Ok(Some(content))
 }
 
 fn folder(plan: &mut Plan, folder: &Path) -> Result<(), SandboxError> {
@@ -198,18 +211,47 @@ fn scratch(plan: &mut Plan) -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// Whether a stranger may read it; the rest needs no mask.
-fn is_public(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o004 != 0)
+/// What covers it, if a stranger may read it; the rest needs no mask.
+fn mask_over(path: &Path) -> Option<Masked> {
+    let found = fs::metadata(path).ok().filter(|found| found.permissions().mode() & 0o004 != 0)?;
+    Some(if found.is_dir() { Masked::Folder } else { Masked::File })
 }
 
 fn proc(plan: &mut Plan) -> Result<(), SandboxError> {
     plan.folder("proc")?;
     plan.steps.push(Step::Proc);
     for name in MASKED {
-        if is_public(&Path::new("/proc").join(name)) {
-            plan.steps.push(Step::Mask(super::plan::Place::new(format!("proc/{name}"))?));
+        if let Some(masked) = mask_over(&Path::new("/proc").join(name)) {
+            plan.steps.push(Step::Mask(super::plan::Place::new(format!("proc/{name}"))?, masked));
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_small_regular_files_are_copied() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let limit = usize::try_from(COPY_LIMIT).unwrap();
+        fs::write(path("full"), vec![b'x'; limit]).unwrap();
+        fs::write(path("large"), vec![b'x'; limit + 1]).unwrap();
+        fs::write(path("empty"), "").unwrap();
+        std::os::unix::fs::symlink("full", path("link")).unwrap();
+        nix::unistd::mkfifo(&path("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        for (name, length) in [
+            ("full", Some(limit)),
+            ("link", Some(limit)),
+            ("empty", Some(0)),
+            ("large", None),
+            ("pipe", None),
+        ] {
+            assert_eq!(read_small(&path(name)).unwrap().map(|content| content.len()), length, "{name}");
+        }
+        assert_eq!(read_small(folder.path()).unwrap(), None);
+        assert_eq!(read_small(&path("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
 }

@@ -2,7 +2,7 @@
 
 mod room;
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,9 +10,9 @@ use dayfly_jobs::{CpuTime, Limits, Outcome, Termination, Usage, WallTime};
 
 use super::classify::{Facts, HostFault, classify};
 use super::identity::Identity;
-use super::next::{Next, Stage};
+use super::next::{Next, NotStarted, Stage};
 use super::shape::Shape;
-use super::spawn::{self, Built, Init, Parked};
+use super::spawn::{self, Built, Init, Parked, Remains};
 use super::streams::{Input, Outlet};
 use super::supervise::{Observed, Supervisor, Watch};
 use super::survivors::Survivors;
@@ -41,7 +41,7 @@ pub(crate) struct JailSandbox {
     /// `None` when the jail has ended.
     init: Option<Init>,
     /// Namespaces of a jail that has ended. They are taken apart with the rest of it and not while a job waits.
-    remains: Vec<OwnedFd>,
+    remains: Option<Remains>,
     slot: Slot,
     /// When making it began, until the first command has started.
     born: Option<Instant>,
@@ -57,18 +57,14 @@ impl JailSandbox {
         let identity = identity_of(&slot);
         let mut total = SandboxTotal::make(shape, &slot)?;
         let mut init = spawn::start_init(shape, identity)?;
-        let next = match Next::start(shape, &slot, &init, identity, total.as_mut(), wants) {
+        let next = match Next::start(shape, &slot, &mut init, identity, total.as_mut(), wants) {
             Ok(next) => next,
-            Err(error) => {
+            Err(lost) => {
                 spawn::end(init);
-                return Err(error);
+                return Err(lost.give_up());
             }
         };
-        let built = next
-            .hand_network(shape, &mut init)
-            .and_then(|()| spawn::await_built(shape, &init))
-            .and_then(|built| next.send_in().map(|()| built));
-        match built {
+        match spawn::build(shape, &mut init) {
             Ok(built) => Ok(Self {
                 shape: Arc::clone(shape),
                 identity,
@@ -78,12 +74,16 @@ impl JailSandbox {
                 total,
                 finished: Vec::new(),
                 init: Some(init),
-                remains: Vec::new(),
+                remains: None,
                 slot,
                 born: Some(born),
                 used: false,
             }),
             Err(error) => {
+                let error = match error {
+                    SandboxError::CommandLost => next.last_words(shape).unwrap_or(error),
+                    _ => error,
+                };
                 next.discard();
                 spawn::end(init);
                 Err(error)
@@ -128,7 +128,7 @@ impl JailSandbox {
 
     /// A parked process. Its group, which has what these limits want, becomes the present one.
     fn take_parked(&mut self, wants: Wants) -> Result<Parked, SandboxError> {
-        let init = self.init.as_ref().ok_or(SandboxError::Ended)?;
+        let init = self.init.as_mut().ok_or(SandboxError::Ended)?;
         let next = match self.next.take() {
             Some(next) if next.wants.covers(wants) => next,
             other => {
@@ -136,9 +136,13 @@ impl JailSandbox {
                     unfit.discard();
                 }
                 let total = self.total.as_mut();
-                let next = Next::start(&self.shape, &self.slot, init, self.identity, total, wants)?;
-                next.send_in()?;
-                next
+                match Next::start(&self.shape, &self.slot, init, self.identity, total, wants) {
+                    Ok(next) => next,
+                    Err(NotStarted { group, error }) => {
+                        self.group = group;
+                        return Err(error);
+                    }
+                }
             }
         };
         self.group = next.group;
@@ -294,13 +298,13 @@ impl JailSandbox {
             next.discard();
         }
         if let Some(init) = self.init.take() {
-            self.remains = spawn::end(init);
+            self.remains = Some(spawn::end(init));
         }
     }
 
     fn remove(&mut self) -> Result<(), SandboxError> {
         self.end();
-        self.remains.clear();
+        self.remains = None;
         let groups = self.finished.drain(..).chain(self.group.take());
         let results: Vec<_> = groups.map(Group::remove).collect();
         let total = self.total.as_mut().map_or(Ok(()), SandboxTotal::remove);

@@ -18,6 +18,7 @@ use nix::unistd::pipe2;
 
 use super::sink::SinkThread;
 use crate::command::{Stdio, Stream};
+use crate::error::errno_of;
 use crate::{Counted, SandboxError};
 
 /// Bytes moved at a time.
@@ -172,8 +173,7 @@ fn reopen(file: &File) -> Result<File, SandboxError> {
 }
 
 fn copying(error: std::io::Error) -> SandboxError {
-    let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
-    SandboxError::system("copy the file for standard input", errno)
+    SandboxError::system("copy the file for standard input", errno_of(&error))
 }
 
 const SEALED: SealFlag = SealFlag::F_SEAL_WRITE

@@ -245,7 +245,7 @@ impl<'a> Supervisor<'a> {
             }
             // It was not waited for any longer.
             Report::Parked => Ok(()),
-            Report::Ready(..) | Report::Network(_) => Err(SandboxError::CommandLost),
+            Report::Ready(_) => Err(SandboxError::CommandLost),
         }
     }
 

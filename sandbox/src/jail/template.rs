@@ -1,7 +1,7 @@
 //! A process that makes the processes of jails in the supervisor's place.
 //!
 //! A clone of a process costs what that process has: its page tables are copied, and then each of its threads
-//! pays for every page that it writes for the first time. A worker does that three times for each job, with all
+//! pays for every page that it writes for the first time. A worker does that twice or three times for each job, with all
 //! of its memory. So a pool has a template: one copy of the supervisor that knows the shape, has one thread,
 //! touches next to nothing, and is cloned instead. What it makes are children of the supervisor
 //! (`CLONE_PARENT`), as if the supervisor had made them.
@@ -19,9 +19,10 @@ use nix::errno::Errno;
 
 use self::request::{Request, Traits};
 use self::serve::{Post, serve};
+use super::child;
 use super::identity::Identity;
 use super::shape::Shape;
-use super::spawn;
+use super::spawn::{self, JOINED, Process};
 use crate::SandboxError;
 use crate::sys::clone::{Child, CloneRequest, Cloned, SharedNumber, SharedNumbers, clone3};
 use crate::sys::message::MAX_FDS;
@@ -48,24 +49,47 @@ pub(crate) struct Template {
 /// Processes that may be under way at the same time, two numbers for each.
 const NUMBERS: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
-/// The descriptors of a courier.
+/// The descriptors of a command's process, or of its courier.
 #[derive(Debug)]
 pub(crate) struct Luggage<'a> {
     /// Its end of the socket to the supervisor.
     pub report: BorrowedFd<'a>,
-    /// All namespaces that the jail has so far, that of mounts last.
-    pub namespaces: &'a [BorrowedFd<'a>],
-    /// Whether that of networks is not among them.
-    pub makes_network: bool,
+    /// The namespaces to join, in this order; that of PIDs is the last.
+    pub namespaces: [BorrowedFd<'a>; JOINED],
+    /// That of mounts.
+    pub mounts: BorrowedFd<'a>,
+    /// That of networks, or the way to it.
+    pub network: child::ToNetwork<'a>,
     /// The folder of the command's cgroup, where it is one of version 2.
     pub cgroup: Option<BorrowedFd<'a>>,
     /// The files through which its process enters its cgroups of version 1.
     pub tasks: &'a [BorrowedFd<'a>],
 }
 
-/// How many namespaces a courier joins, the one of mounts last.
-fn joined(makes_network: bool) -> usize {
-    spawn::NAMESPACE_FILES.len() + usize::from(!makes_network)
+impl<'a> Luggage<'a> {
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'a>> {
+        let fixed =
+            [self.report].into_iter().chain(self.namespaces).chain([self.mounts, self.network.descriptor()]);
+        fixed.chain(self.cgroup).chain(self.tasks.iter().copied())
+    }
+
+    /// What the process needs to know. One that is made in the PID namespace need not join it.
+    pub(super) fn brief(&'a self, shape: &'a Shape, keep: &'a [RawFd], ranged: bool) -> child::Brief<'a> {
+        let [others @ .., _] = &self.namespaces;
+        child::Brief {
+            plan: &shape.plan,
+            namespaces: if ranged { others } else { &self.namespaces },
+            network: self.network,
+            mounts: self.mounts,
+            report: self.report,
+            keep,
+            cgroup: self.cgroup,
+            tasks: self.tasks,
+            filter: &shape.filter,
+            landlock: shape.landlock,
+            ranged,
+        }
+    }
 }
 
 impl Origin {
@@ -80,12 +104,12 @@ impl Origin {
         &self,
         shape: &Shape,
         identity: Identity,
-        control: BorrowedFd<'_>,
+        sockets: [BorrowedFd<'_>; 2],
         trees: &[Option<OwnedFd>],
     ) -> Option<Result<Child, SandboxError>> {
         let Self::Template(template) = self else { return None };
-        let fds: Vec<_> = [control].into_iter().chain(trees.iter().flatten().map(AsFd::as_fd)).collect();
-        if fds.len() > MAX_FDS || shape.plan.sources.len() >= MAX_FDS {
+        let fds: Vec<_> = sockets.into_iter().chain(trees.iter().flatten().map(AsFd::as_fd)).collect();
+        if fds.len() > MAX_FDS || shape.plan.sources.len() + sockets.len() > MAX_FDS {
             return None;
         }
         let first = identity.first();
@@ -96,35 +120,23 @@ impl Origin {
         Some(with(template, shape, ask))
     }
 
-    /// Makes a courier, and gives the number of the process that it will make; `None` as above.
-    pub(crate) fn make_courier(
+    /// Makes a command's process or its courier; `None` as above.
+    pub(crate) fn make_command(
         &self,
         shape: &Shape,
         ranged: bool,
         luggage: &Luggage<'_>,
-    ) -> Option<Result<(Child, SharedNumber), SandboxError>> {
+    ) -> Option<Result<Process, SandboxError>> {
         let Self::Template(template) = self else { return None };
-        let fixed = [luggage.report].into_iter().chain(luggage.namespaces.iter().copied());
-        let fds: Vec<_> = fixed.chain(luggage.cgroup).chain(luggage.tasks.iter().copied()).collect();
-        if fds.len() > MAX_FDS || luggage.namespaces.len() != joined(luggage.makes_network) {
+        let fds: Vec<_> = luggage.descriptors().collect();
+        if fds.len() > MAX_FDS {
             return None;
         }
-        let (version_2, makes_network) = (luggage.cgroup.is_some(), luggage.makes_network);
-        let ask = |template: &Template| {
-            let ((number, index), (born, born_index)) = (template.number()?, template.number()?);
-            let request = Request::Courier {
-                number: index,
-                born: born_index,
-                traits: Traits { ranged, version_2, makes_network },
-            };
-            let failed = |errno| SandboxError::system("start a process", errno);
-            match template.ask(request, &number, &fds, failed) {
-                Ok(courier) => Ok((courier, born)),
-                Err(error) => {
-                    abandon(&born);
-                    Err(error)
-                }
-            }
+        let makes_network = matches!(luggage.network, child::ToNetwork::Make(_));
+        let traits = Traits { version_2: luggage.cgroup.is_some(), makes_network };
+        let ask = |template: &Template| match ranged {
+            true => template.command(traits, &fds),
+            false => template.courier(traits, &fds),
         };
         Some(with(template, shape, ask))
     }
@@ -161,13 +173,31 @@ impl Template {
         }
     }
 
+    fn command(&self, traits: Traits, fds: &[BorrowedFd<'_>]) -> Result<Process, SandboxError> {
+        let (number, index) = self.number()?;
+        let request = Request::Command { number: index, traits };
+        self.ask(request, &number, fds, spawn::not_spawned).map(Process::OfCommand)
+    }
+
+    fn courier(&self, traits: Traits, fds: &[BorrowedFd<'_>]) -> Result<Process, SandboxError> {
+        let ((number, index), (born, born_index)) = (self.number()?, self.number()?);
+        let request = Request::Courier { number: index, born: born_index, traits };
+        match self.ask(request, &number, fds, not_started) {
+            Ok(child) => Ok(Process::Courier { child, born }),
+            Err(error) => {
+                abandon(&born);
+                Err(error)
+            }
+        }
+    }
+
     fn number(&self) -> Result<(SharedNumber, u16), SandboxError> {
         let number = self.numbers.take().ok_or(Errno::EAGAIN);
         let index = |number: SharedNumber| {
             let index = u16::try_from(number.index()).map_err(|_| Errno::EOVERFLOW)?;
             Ok((number, index))
         };
-        number.and_then(index).map_err(|errno| SandboxError::system("start a process", errno))
+        number.and_then(index).map_err(not_started)
     }
 
     /// Sends a request and waits for the process. One that was made although there is no answer is not left.
@@ -195,6 +225,10 @@ impl Template {
             _ => Err(failed(Errno::from_raw(i32::from_ne_bytes(errno)))),
         }
     }
+}
+
+fn not_started(errno: Errno) -> SandboxError {
+    SandboxError::system("start a process", errno)
 }
 
 impl Drop for Template {

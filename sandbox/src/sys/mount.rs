@@ -83,12 +83,6 @@ pub(crate) fn attach(tree: BorrowedFd<'_>, dir: BorrowedFd<'_>, path: &CStr) -> 
     move_mount(tree, dir.as_raw_fd(), path, libc::MOVE_MOUNT_F_EMPTY_PATH)
 }
 
-/// Attaches a detached tree on top of what an `O_PATH` descriptor stands for.
-pub(crate) fn attach_onto(tree: BorrowedFd<'_>, target: BorrowedFd<'_>) -> nix::Result<()> {
-    let flags = libc::MOVE_MOUNT_F_EMPTY_PATH | libc::MOVE_MOUNT_T_EMPTY_PATH;
-    move_mount(tree, target.as_raw_fd(), c"", flags)
-}
-
 fn move_mount(tree: BorrowedFd<'_>, dir: libc::c_int, path: &CStr, flags: libc::c_uint) -> nix::Result<()> {
     // SAFETY: both paths are C strings that outlive the call.
     unsafe { syscall!(libc::SYS_move_mount, tree.as_raw_fd(), c"".as_ptr(), dir, path.as_ptr(), flags) }

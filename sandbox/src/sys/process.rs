@@ -1,10 +1,12 @@
 //! What a process sets about itself: identity, session, signals, rlimits.
 
 use std::ffi::CStr;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
 use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag, openat};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType};
+use nix::sys::stat::Mode;
 
 use super::caps::prctl;
 use super::syscall;
@@ -35,6 +37,28 @@ pub(crate) fn as_user<T>(uid: libc::uid_t, act: impl FnOnce() -> nix::Result<T>)
         exit_now(ABORTED);
     }
     result
+}
+
+/// Runs `act`, which makes a process, so that it is made in this PID namespace. Ours must be an ancestor of it. The
+/// process ends when this thread cannot be brought back: nothing of ours may start in there.
+pub(crate) fn with_children_in<T>(
+    namespace: BorrowedFd<'_>,
+    act: impl FnOnce() -> nix::Result<T>,
+) -> nix::Result<T> {
+    let own =
+        openat(AT_FDCWD, c"/proc/thread-self/ns/pid", OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty())?;
+    children_into(namespace)?;
+    let result = act();
+    if children_into(own.as_fd()).is_err() {
+        exit_now(ABORTED);
+    }
+    result
+}
+
+/// Of this thread alone, and it stays where it is itself.
+fn children_into(namespace: BorrowedFd<'_>) -> nix::Result<()> {
+    // SAFETY: takes no pointers.
+    Errno::result(unsafe { libc::setns(namespace.as_raw_fd(), libc::CLONE_NEWPID) }).map(drop)
 }
 
 /// The exit status of a failed Dayfly.
@@ -78,6 +102,15 @@ pub(crate) fn reset_signals() -> nix::Result<()> {
     // SAFETY: `none` outlives the call and no old mask is asked for.
     Errno::result(unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut()) })
         .map(drop)
+}
+
+/// Whether this process ignores a signal.
+pub(crate) fn ignores(signal: libc::c_int) -> nix::Result<bool> {
+    // SAFETY: sigaction is plain data for which all zeroes is a valid value.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: no new action is given, and `action` outlives the call.
+    Errno::result(unsafe { libc::sigaction(signal, std::ptr::null(), &raw mut action) })?;
+    Ok(action.sa_sigaction == libc::SIG_IGN)
 }
 
 /// Lets the kernel reap children that end.

@@ -85,6 +85,27 @@ fn unified_mounts_by_the_table() {
 }
 
 #[test]
+fn controllers_by_the_table() {
+    for (mountinfo, mounts) in [
+        (
+            "31 23 0:27 / /sys/fs/cgroup/cpu,cpuacct rw shared:9 - cgroup cgroup rw,cpu,cpuacct\n\
+             32 23 0:28 /a /mnt/my\\040groups rw - cgroup none rw,memory\n",
+            vec![
+                ("/sys/fs/cgroup/cpu,cpuacct", vec!["rw", "cpu", "cpuacct"]),
+                ("/mnt/my groups", vec!["rw", "memory"]),
+            ],
+        ),
+        ("30 23 0:26 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw,memory\n", vec![]),
+        ("22 27 0:21 / /proc rw - proc cgroup rw,pids\n", vec![]),
+        ("34 23 0:29 / /sys/fs/cgroup/pids rw - cgroup cgroup\n", vec![]),
+        ("", vec![]),
+    ] {
+        let mounts: Vec<_> = mounts.into_iter().map(|(point, on)| (PathBuf::from(point), on)).collect();
+        assert_eq!(controller_mounts(mountinfo), mounts, "{mountinfo}");
+    }
+}
+
+#[test]
 fn our_own_group_is_located_or_not_visible() {
     let hybrid = "4:memory:/x\n1:cpu:/\n0::/user.slice/a.scope\n";
     assert_eq!(own_unified(hybrid), Some(Path::new("/user.slice/a.scope")));

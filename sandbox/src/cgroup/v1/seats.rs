@@ -27,7 +27,7 @@ pub(super) struct Seat {
 pub(super) fn find(seats: &[Seat], role: Role) -> Result<&Dir, CgroupError> {
     let seat = seats.iter().find(|seat| seat.roles & role.bit() != 0);
     seat.map(|seat| &seat.dir).ok_or_else(|| {
-        let name = role.controller().to_string();
+        let name = role.controller();
         CgroupError::unusable(
             format!("the group was made without the controller {name}, which its limits need"),
             "make it with the wants of the limits",

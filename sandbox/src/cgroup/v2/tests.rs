@@ -70,7 +70,7 @@ fn processors_the_kernel_leaves_out_are_an_error() {
     let effective = top.path().join("slot-5.1/cpuset.cpus.effective");
     fs::write(&effective, "0\n").unwrap();
     let error = group.apply(&limits, &BTreeSet::from([Limit::Cpus])).unwrap_err().to_string();
-    assert!(error.contains("processors 0,7 were asked for and {0}"), "{error}");
+    assert!(error.contains("pin:0,7: of these processors only {0}"), "{error}");
     fs::write(&effective, "0,7\n").unwrap();
     assert!(group.apply(&limits, &BTreeSet::new()).unwrap().contains_key(&Limit::Cpus));
 }

@@ -5,10 +5,11 @@ use std::sync::atomic::AtomicI32;
 
 use nix::errno::Errno;
 
-use super::joined;
+use super::Luggage;
 use super::request::{Request, Traits, Words};
+use crate::jail::child::ToNetwork;
 use crate::jail::shape::Shape;
-use crate::jail::{child, init, spawn};
+use crate::jail::{init, spawn};
 use crate::sys::clone::{Child, SharedNumbers};
 use crate::sys::message::{Fds, MAX_FDS};
 use crate::sys::{fd, message, process};
@@ -58,9 +59,10 @@ fn make(post: &Post<'_>, words: Words, fds: Fds) -> nix::Result<Child> {
     let number = post.numbers.at(request.number().into()).ok_or(Errno::EPROTO)?;
     match request {
         Request::Init { first, .. } => make_init(post, first, number, keep, fds),
+        Request::Command { traits, .. } => make_command(post, number, None, traits, keep, &fds),
         Request::Courier { born, traits, .. } => {
             let born = post.numbers.at(born.into()).ok_or(Errno::EPROTO)?;
-            make_courier(post, (number, born), traits, keep, &fds)
+            make_command(post, number, Some(born), traits, keep, &fds)
         }
     }
 }
@@ -72,11 +74,11 @@ fn make_init(
     keep: &[RawFd],
     mut fds: Fds,
 ) -> nix::Result<Child> {
-    let [control, trees @ ..] = &mut fds;
-    let control = control.as_ref().ok_or(Errno::EPROTO)?;
+    let [Some(control), Some(line), trees @ ..] = &mut fds else { return Err(Errno::EPROTO) };
     let mut brief = init::Brief {
         plan: &post.shape.plan,
         control: control.as_fd(),
+        line: line.as_fd(),
         keep,
         trees: trees.get_mut(..post.shape.plan.sources.len()).ok_or(Errno::E2BIG)?,
         ranged: first.is_some(),
@@ -84,33 +86,34 @@ fn make_init(
     spawn::clone_init(&mut brief, first, libc::CLONE_PARENT, Some(number))
 }
 
-fn make_courier(
+/// Makes a command's process, or a courier, which notes the number of that process.
+fn make_command(
     post: &Post<'_>,
-    (number, born): (&AtomicI32, &AtomicI32),
-    Traits { ranged, version_2, makes_network }: Traits,
+    number: &AtomicI32,
+    born: Option<&AtomicI32>,
+    Traits { version_2, makes_network }: Traits,
     keep: &[RawFd],
     fds: &Fds,
 ) -> nix::Result<Child> {
     let mut open = [post.socket; MAX_FDS];
     let count = fds.iter().flatten().zip(&mut open).map(|(fd, slot)| *slot = fd.as_fd()).count();
-    let (fixed, groups) = open
-        .get(..count)
-        .and_then(|all| all.split_at_checked(1 + joined(makes_network)))
-        .ok_or(Errno::EPROTO)?;
-    let [report, namespaces @ .., mounts] = fixed else { return Err(Errno::EPROTO) };
-    let brief = child::Brief {
-        plan: &post.shape.plan,
-        namespaces,
-        makes_network,
-        mounts: *mounts,
+    let [report, users, ipc, uts, pids, mounts, network, groups @ ..] =
+        open.get(..count).ok_or(Errno::EPROTO)?
+    else {
+        return Err(Errno::EPROTO);
+    };
+    let luggage = Luggage {
         report: *report,
-        keep,
-        born,
+        namespaces: [*users, *ipc, *uts, *pids],
+        mounts: *mounts,
+        network: if makes_network { ToNetwork::Make(*network) } else { ToNetwork::Join(*network) },
         cgroup: groups.first().copied().filter(|_| version_2),
         tasks: if version_2 { &[] } else { groups },
-        filter: &post.shape.filter,
-        landlock: post.shape.landlock,
-        ranged,
     };
-    spawn::clone_courier(&brief, libc::CLONE_PARENT, Some(number))
+    match born {
+        None => spawn::clone_command(post.shape, &luggage, keep, libc::CLONE_PARENT, Some(number)),
+        Some(born) => {
+            spawn::clone_courier(post.shape, &luggage, keep, born, libc::CLONE_PARENT, Some(number))
+        }
+    }
 }
