@@ -34,7 +34,8 @@ pub(crate) fn detect(
     waived: &BTreeSet<Limit>,
 ) -> Result<Arc<dyn Driver>, CgroupError> {
     let mountinfo = mountinfo()?;
-    let Some(hierarchies) = v1::find(&mountinfo) else {
+    let hierarchies = if is_unified(&mountinfo) { None } else { v1::find(&mountinfo) };
+    let Some(hierarchies) = hierarchies else {
         return Ok(Arc::new(V2::open(&unified(&mountinfo)?, parent)?));
     };
     if !geteuid().is_root() {
@@ -68,6 +69,11 @@ fn mountinfo() -> Result<String, CgroupError> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
+/// Whether version 2 is where a host has its only version. What else is mounted there is somebody's relic.
+fn is_unified(mountinfo: &str) -> bool {
+    parse::unified_mounts(mountinfo).iter().any(|mount| mount.point == Path::new("/sys/fs/cgroup"))
+}
+
 fn unified(mountinfo: &str) -> Result<Mount, CgroupError> {
     parse::unified_mounts(mountinfo).pop().ok_or_else(|| {
         CgroupError::unusable(
@@ -75,4 +81,18 @@ fn unified(mountinfo: &str) -> Result<Mount, CgroupError> {
             format!("mount -t cgroup2 none /sys/fs/cgroup; then {DELEGATE_FIX}"),
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_with_version_2_in_the_usual_place_has_no_other() {
+        let unified = "30 23 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw\n";
+        let relic = "31 23 0:27 / /mnt/acct rw - cgroup none rw,cpuacct\n";
+        let hybrid = "32 23 0:26 / /sys/fs/cgroup/unified rw shared:4 - cgroup2 cgroup2 rw\n";
+        assert!(is_unified(&format!("{relic}{unified}")));
+        assert!(!is_unified(&format!("{relic}{hybrid}")));
+    }
 }
