@@ -168,7 +168,7 @@ fn a_signal_that_was_ignored_before_stays_ignored() {
     let command = ["sh", "-c", "sleep 1; echo done"];
     let (code, shown) = in_shell(&format!("trap '' HUP; {hang_up}"), &Dayfly::new().plain(), &command);
     assert_eq!((code, shown.as_slice()), (0, b"done\n".as_slice()));
-    let (code, shown) = in_shell(&hang_up, &Dayfly::new().plain(), &command);
+    let (code, shown) = in_shell(hang_up, &Dayfly::new().plain(), &command);
     assert!(code != 0 && shown.is_empty(), "{code}");
 }
 

@@ -64,7 +64,7 @@ impl Next {
         wants: Wants,
     ) -> Result<Self, NotStarted> {
         let made = total::group_of_command(shape.driver.as_deref(), total, slot, wants);
-        let group = made.map_err(|error| NotStarted { group: None, error: error.into() })?;
+        let group = made.map_err(|error| NotStarted { group: None, error })?;
         match spawn::start_command(shape, init, identity, group.as_deref()) {
             Ok(arriving) => Ok(Self { group, wants, stage: Stage::Coming(arriving) }),
             Err(error) => Err(NotStarted { group, error }),
