@@ -1,6 +1,7 @@
 //! Making the processes of a jail, from the supervisor's side: `of_init.rs` for its first one, `of_command.rs` for one
 //! that runs a command.
 
+mod luggage;
 mod of_command;
 mod of_init;
 
@@ -10,6 +11,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike};
 
+pub(crate) use self::luggage::Luggage;
 pub(crate) use self::of_command::{
     Arriving, Parked, Process, abandon, await_parked, clone_command, clone_courier, last_words, not_spawned,
     recall, start_command,

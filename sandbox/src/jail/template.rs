@@ -19,10 +19,10 @@ use nix::errno::Errno;
 
 use self::request::{Request, Traits};
 use self::serve::{Post, serve};
-use super::child;
+use super::child::ToNetwork;
 use super::identity::Identity;
 use super::shape::Shape;
-use super::spawn::{self, JOINED, Process};
+use super::spawn::{self, Luggage, Process};
 use crate::SandboxError;
 use crate::sys::clone::{Child, CloneRequest, Cloned, SharedNumber, SharedNumbers, clone3};
 use crate::sys::message::MAX_FDS;
@@ -46,51 +46,8 @@ pub(crate) struct Template {
     numbers: Arc<SharedNumbers>,
 }
 
-/// Processes that may be under way at the same time, two numbers for each.
+/// Numbers of processes that may be under way at the same time; a courier needs two.
 const NUMBERS: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
-
-/// The descriptors of a command's process, or of its courier.
-#[derive(Debug)]
-pub(crate) struct Luggage<'a> {
-    /// Its end of the socket to the supervisor.
-    pub report: BorrowedFd<'a>,
-    /// The namespaces to join, in this order; that of PIDs is the last.
-    pub namespaces: [BorrowedFd<'a>; JOINED],
-    /// That of mounts.
-    pub mounts: BorrowedFd<'a>,
-    /// That of networks, or the way to it.
-    pub network: child::ToNetwork<'a>,
-    /// The folder of the command's cgroup, where it is one of version 2.
-    pub cgroup: Option<BorrowedFd<'a>>,
-    /// The files through which its process enters its cgroups of version 1.
-    pub tasks: &'a [BorrowedFd<'a>],
-}
-
-impl<'a> Luggage<'a> {
-    pub(super) fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'a>> {
-        let fixed =
-            [self.report].into_iter().chain(self.namespaces).chain([self.mounts, self.network.descriptor()]);
-        fixed.chain(self.cgroup).chain(self.tasks.iter().copied())
-    }
-
-    /// What the process needs to know. One that is made in the PID namespace need not join it.
-    pub(super) fn brief(&'a self, shape: &'a Shape, keep: &'a [RawFd], ranged: bool) -> child::Brief<'a> {
-        let [others @ .., _] = &self.namespaces;
-        child::Brief {
-            plan: &shape.plan,
-            namespaces: if ranged { others } else { &self.namespaces },
-            network: self.network,
-            mounts: self.mounts,
-            report: self.report,
-            keep,
-            cgroup: self.cgroup,
-            tasks: self.tasks,
-            filter: &shape.filter,
-            landlock: shape.landlock,
-            ranged,
-        }
-    }
-}
 
 impl Origin {
     /// A template, made with the first jail.
@@ -132,7 +89,7 @@ impl Origin {
         if fds.len() > MAX_FDS {
             return None;
         }
-        let makes_network = matches!(luggage.network, child::ToNetwork::Make(_));
+        let makes_network = matches!(luggage.network, ToNetwork::Make(_));
         let traits = Traits { version_2: luggage.cgroup.is_some(), makes_network };
         let ask = |template: &Template| match ranged {
             true => template.command(traits, &fds),

@@ -7,14 +7,13 @@ use nix::errno::Errno;
 use nix::unistd::getuid;
 
 use super::of_init::{Init, NetworkState};
-use super::{ascending, patient_pair, set_patience, setup_error, system};
+use super::{Luggage, ascending, patient_pair, set_patience, setup_error, system};
 use crate::cgroup::{Entry, Group};
 use crate::jail::child::{self, ToNetwork};
 use crate::jail::identity::Identity;
 use crate::jail::report::{self, Failure, Report};
 use crate::jail::shape::Shape;
 use crate::jail::survivors::Survivors;
-use crate::jail::template::Luggage;
 use crate::sys::clone::{Child, CloneRequest, Cloned, SharedNumber, clone3};
 use crate::sys::{pidfd, process};
 use crate::{SandboxError, SetupStage};

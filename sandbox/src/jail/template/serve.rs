@@ -5,10 +5,10 @@ use std::sync::atomic::AtomicI32;
 
 use nix::errno::Errno;
 
-use super::Luggage;
 use super::request::{Request, Traits, Words};
 use crate::jail::child::ToNetwork;
 use crate::jail::shape::Shape;
+use crate::jail::spawn::Luggage;
 use crate::jail::{init, spawn};
 use crate::sys::clone::{Child, SharedNumbers};
 use crate::sys::message::{Fds, MAX_FDS};
