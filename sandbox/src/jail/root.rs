@@ -3,7 +3,8 @@
 //! Nothing of `/home`, `/root`, `/var` or `/run` is ever shown, and of `/etc` only what programs need to
 //! start and nothing that tells about the host's users.
 
-use std::ffi::{CStr, OsString};
+use std::collections::BTreeSet;
+use std::ffi::{CStr, OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -114,21 +115,29 @@ fn host(plan: &mut Plan) -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// Entries of `/etc` where a Java of `/usr` keeps its security settings. Without one the folder is not searched.
+/// Entries of `/etc` where a Java of `/usr` keeps its security settings. All of `/etc` would take longer to search.
 fn java_settings() -> Result<Vec<OsString>, SandboxError> {
-    let unreadable = |error| SandboxError::Unreadable { path: "/etc".into(), error };
-    let mut found = Vec::new();
-    if !JAVAS.iter().any(|folder| Path::new(folder).exists()) {
-        return Ok(found);
-    }
-    for entry in fs::read_dir("/etc").map_err(unreadable)? {
-        let name = entry.map_err(unreadable)?.file_name();
-        if name.as_encoded_bytes().starts_with(b"java-") {
-            found.push(name);
+    let mut found = BTreeSet::new();
+    for folder in JAVAS.map(Path::new) {
+        let unreadable = |error| SandboxError::Unreadable { path: folder.to_owned(), error };
+        match fs::read_dir(folder) {
+            Ok(entries) => {
+                for entry in entries {
+                    found.extend(settings_of_java(&entry.map_err(unreadable)?.file_name()));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(unreadable(error)),
         }
     }
-    found.sort();
-    Ok(found)
+    Ok(found.into_iter().collect())
+}
+
+/// What the settings of a Java may be called, by the name of its own folder: that, or without the architecture.
+fn settings_of_java(folder: &OsStr) -> impl Iterator<Item = OsString> {
+    let name = folder.to_str().filter(|name| name.starts_with("java-"));
+    let short = name.and_then(|name| name.rsplit_once('-')).map(|(short, _)| short);
+    name.into_iter().chain(short).map(OsString::from)
 }
 
 fn copy_small(plan: &mut Plan, name: &str) -> Result<(), SandboxError> {
@@ -169,7 +178,7 @@ fn folder(plan: &mut Plan, folder: &Path) -> Result<(), SandboxError> {
 }
 
 /// One entry of the top of the root: a link stays a link, everything else is shown read-only.
-fn top_level(plan: &mut Plan, dir: &Path, name: &std::ffi::OsStr) -> Result<(), SandboxError> {
+fn top_level(plan: &mut Plan, dir: &Path, name: &OsStr) -> Result<(), SandboxError> {
     let path = dir.join(name);
     let unreadable = |error| SandboxError::Unreadable { path: path.clone(), error };
     let found = match fs::symlink_metadata(&path) {
@@ -231,6 +240,19 @@ fn proc(plan: &mut Plan) -> Result<(), SandboxError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_of_java_are_guessed_by_its_folder() {
+        for (folder, settings) in [
+            ("java-17-openjdk-amd64", &["java-17-openjdk-amd64", "java-17-openjdk"][..]),
+            ("java-11-openjdk", &["java-11-openjdk", "java-11"]),
+            ("default-java", &[]),
+            (".java-1.17.0-openjdk-amd64.jinfo", &[]),
+        ] {
+            let found: Vec<_> = settings_of_java(OsStr::new(folder)).collect();
+            assert_eq!(found, settings);
+        }
+    }
 
     #[test]
     fn only_small_regular_files_are_copied() {

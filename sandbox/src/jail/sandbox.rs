@@ -64,7 +64,7 @@ impl JailSandbox {
                 return Err(lost.give_up());
             }
         };
-        match spawn::build(shape, &mut init) {
+        match spawn::await_built(shape, &mut init) {
             Ok(built) => Ok(Self {
                 shape: Arc::clone(shape),
                 identity,

@@ -17,7 +17,7 @@ pub(crate) use self::of_command::{
     recall, start_command,
 };
 pub(crate) use self::of_init::{
-    Built, Init, JOINED, NAMESPACES, Remains, build, clone_init, end, start_init,
+    Built, Init, JOINED, NAMESPACES, Remains, await_built, clone_init, end, start_init,
 };
 use super::report::Failure;
 use super::shape::Shape;

@@ -77,12 +77,12 @@ enum Source {
 pub(crate) struct Supervisor<'a> {
     watch: Watch<'a>,
     listener: Option<OwnedFd>,
-    /// Whether the program runs, has run, or never will: its process is gone.
-    executed: bool,
+    /// Whether all was heard that the command's process had to say while it was ours.
+    heard_out: bool,
     not_started: Option<StartFailure>,
-    /// When its process said that the program is next.
-    about_to_start: Option<Instant>,
-    /// When the program began; until it has, when it was told to.
+    /// Whether its process has said that the program is next.
+    is_next: bool,
+    /// When it said so; until it has, when it was told to.
     started: Instant,
     next_look: Instant,
     /// Whether the CPU time that is left can be spent before the kernel's count of it is brought up to date.
@@ -105,9 +105,9 @@ impl<'a> Supervisor<'a> {
         let own = budget::next_look(watch.limits.cpu_time, CpuTime::default(), watch.processors);
         Self {
             listener: None,
-            executed: false,
+            heard_out: false,
             not_started: None,
-            about_to_start: None,
+            is_next: false,
             started: now,
             next_look: now + total::first_look(watch.total.as_ref(), own).unwrap_or_default(),
             is_near: false,
@@ -175,7 +175,7 @@ impl<'a> Supervisor<'a> {
         let always = PollFlags::POLLIN;
         let mut sources =
             vec![(Source::Init, watch.init, always), (Source::Job, watch.parked.child.pidfd.as_fd(), always)];
-        if !self.executed && self.not_started.is_none() {
+        if self.is_on_its_way() {
             sources.push((Source::Report, watch.parked.report.as_fd(), always));
         }
         let listener = self.listener.as_ref().map(|fd| (Source::Listener, fd.as_fd(), always));
@@ -193,6 +193,12 @@ impl<'a> Supervisor<'a> {
             interest.filter(|_| alive).map(|(fd, flags)| (source, fd, flags))
         }));
         sources
+    }
+
+    /// Whether its process is listened to. When the program is next, all it can say is that this cannot be executed, and
+    /// it ends with that; to be woken by every program that can be would put the program off.
+    fn is_on_its_way(&self) -> bool {
+        !self.is_next && !self.heard_out && self.not_started.is_none()
     }
 
     fn handle(&mut self, source: Source) -> Result<(), SandboxError> {
@@ -218,18 +224,18 @@ impl<'a> Supervisor<'a> {
                 self.listener = Some(listener);
                 let now =
                     report::monotonic().map_err(|errno| SandboxError::system("tell the time", errno))?;
-                self.about_to_start = Instant::now().checked_sub(now.saturating_sub(at));
+                self.started = Instant::now().checked_sub(now.saturating_sub(at)).unwrap_or(self.started);
+                self.progress.at = self.started;
+                self.is_next = true;
                 Ok(())
             }
             // The program runs, or its process died on the way: its end says of what.
             Report::Closed => {
-                self.executed = true;
-                self.started = self.about_to_start.unwrap_or(self.started);
-                self.progress.at = self.started;
+                self.heard_out = true;
                 Ok(())
             }
             Report::Failed(failure) if let Some(limit) = overfull(&failure) => {
-                self.executed = true;
+                self.heard_out = true;
                 self.kill(KillReason::Limit(limit))
             }
             Report::Failed(failure) => {
@@ -252,7 +258,7 @@ impl<'a> Supervisor<'a> {
     /// Three things explain the death of our own process before its program started: ourselves, what earlier commands
     /// left, and want of memory.
     fn explain_early_death(&self, dead: Ended) -> Result<(), SandboxError> {
-        let early = self.executed && self.about_to_start.is_none() && self.killed.is_none();
+        let early = self.heard_out && !self.is_next && self.killed.is_none();
         if !early || self.watch.survivors.is_some_and(|survivors| survivors.can_have_ended(dead)) {
             return Ok(());
         }
@@ -268,13 +274,12 @@ impl<'a> Supervisor<'a> {
                 let name = dayfly_policies::syscall_name(call.arch, call.number);
                 self.kill(KillReason::Forbidden(name))
             }
-            Ok(None) => {
-                // Nobody is left who could make a call.
-                if fd::is_hung_up(listener.as_fd()) {
-                    self.listener = None;
-                }
-                Ok(())
+            Ok(None) if fd::is_hung_up(listener.as_fd()) => {
+                // Nobody is left who could make a call: all are ending. So may the jail, beside them.
+                self.listener = None;
+                self.end_jail()
             }
+            Ok(None) => Ok(()),
             Err(errno) => Err(SandboxError::system("hear from the system call filter", errno)),
         }
     }
@@ -321,14 +326,19 @@ impl<'a> Supervisor<'a> {
     /// The first process is gone. Ends the rest if the jail ends with it, and reads what is still in the
     /// pipes: all that was written before, but not what survivors may go on writing.
     fn after_end(&mut self) -> Result<(), SandboxError> {
-        // A call that was stopped just before the end counts; so does a report about a failed exec.
-        if self.watch.last && self.killed.is_none() {
-            pidfd::kill(self.watch.init).map_err(|errno| SandboxError::system("end the jail", errno))?;
-        }
+        self.end_jail()?;
         for source in [Source::Stdout, Source::Stderr] {
             self.drain(source)?;
         }
         Ok(())
+    }
+
+    /// Lets the jail end, if it ends with this command. Init ends only after all processes of the jail.
+    fn end_jail(&self) -> Result<(), SandboxError> {
+        match self.watch.last && self.killed.is_none() {
+            true => pidfd::kill(self.watch.init).map_err(|errno| SandboxError::system("end the jail", errno)),
+            false => Ok(()),
+        }
     }
 
     fn drain(&mut self, source: Source) -> Result<(), SandboxError> {
@@ -346,7 +356,7 @@ impl<'a> Supervisor<'a> {
 
     /// What the command's process said before it ended may still be unread.
     fn hear_out_report(&mut self) -> Result<(), SandboxError> {
-        while !self.executed && self.not_started.is_none() {
+        while !self.heard_out && self.not_started.is_none() {
             self.hear_report()?;
         }
         Ok(())

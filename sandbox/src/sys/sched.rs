@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
+use nix::sched::{CpuSet, sched_getaffinity, sched_getcpu, sched_setaffinity};
 use nix::unistd::Pid;
 
 use super::syscall;
@@ -63,6 +63,37 @@ fn set_attributes(wanted: &libc::sched_attr) -> nix::Result<()> {
     unsafe { syscall!(libc::SYS_sched_setattr, 0, std::ptr::from_ref(wanted), 0) }.map(drop)
 }
 
+/// While it lives, a process of ours does not run on the processor where we were, so that it need not wait for us, nor
+/// we for it. Afterwards it may run wherever we may.
+///
+/// The kernel does so by itself with a process that finds another processor idle. But a guest of KVM takes one that
+/// sleeps for one that the host has taken away (`vcpu_is_preempted`), and runs the process on ours.
+#[derive(Debug)]
+pub(crate) struct Apart {
+    process: Pid,
+    home: CpuSet,
+}
+
+impl Apart {
+    /// For a process that is not waited for before this is dropped: else its number may be another's by then. `None`
+    /// where it is not granted or there is no other processor; only time is lost then.
+    pub(crate) fn keep(process: libc::pid_t) -> Option<Self> {
+        let process = Pid::from_raw(process);
+        let home = sched_getaffinity(Pid::from_raw(0)).ok()?;
+        let mut others = home;
+        others.unset(sched_getcpu().ok()?).ok()?;
+        // The kernel refuses an empty set.
+        sched_setaffinity(process, &others).ok()?;
+        Some(Self { process, home })
+    }
+}
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        sched_setaffinity(self.process, &self.home).ok();
+    }
+}
+
 /// Runs for a moment on each processor that `wanted` picks out of those where this thread may run, one after the
 /// other, and goes back to where it may run.
 pub(crate) fn visit(wanted: impl Fn(usize) -> bool) {
@@ -103,6 +134,23 @@ mod tests {
         assert_ne!(seen(), before);
         drop(urgency);
         assert_eq!(seen(), before);
+    }
+
+    #[test]
+    fn a_process_is_kept_apart_for_a_while() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let pid = child.id().cast_signed();
+        let home = sched_getaffinity(Pid::from_raw(0)).unwrap();
+        let places = |set: &CpuSet| (0..CpuSet::count()).filter(|at| set.is_set(*at).unwrap()).count();
+        let apart = Apart::keep(pid);
+        assert_eq!(apart.is_some(), places(&home) > 1);
+        if apart.is_some() {
+            assert_eq!(places(&sched_getaffinity(Pid::from_raw(pid)).unwrap()), places(&home) - 1);
+        }
+        drop(apart);
+        assert_eq!(sched_getaffinity(Pid::from_raw(pid)).unwrap(), home);
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     #[test]

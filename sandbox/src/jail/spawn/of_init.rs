@@ -16,6 +16,7 @@ use crate::jail::report::{self, Failure, Report};
 use crate::jail::shape::Shape;
 use crate::sys::clone::{Child, CloneRequest, Cloned, clone3};
 use crate::sys::mount::{self, Attributes};
+use crate::sys::sched::Apart;
 use crate::sys::{message, pidfd, process};
 use crate::{SandboxError, SetupStage};
 
@@ -110,14 +111,15 @@ const OF_INIT: libc::c_int =
 /// All namespaces of a jail.
 pub(crate) const NAMESPACES: libc::c_int = OF_INIT | libc::CLONE_NEWNET;
 
-/// Starts init with its namespaces; it waits until it is told to build the root.
+/// Starts init with its namespaces; it builds the root.
 pub(crate) fn start_init(shape: &Shape, identity: Identity) -> Result<Init, SandboxError> {
     let (control, theirs) = patient_pair()?;
     let (line, of_command) = patient_pair()?;
     let mut trees = clone_trees(shape, identity)?;
     let keep = ascending(trees.iter().flatten().map(AsFd::as_fd).chain([theirs.as_fd(), line.as_fd()]));
-    let child = match shape.origin.make_init(shape, identity, [theirs.as_fd(), line.as_fd()], &trees) {
-        Some(made) => made?,
+    let (child, apart) = match shape.origin.make_init(shape, identity, [theirs.as_fd(), line.as_fd()], &trees)
+    {
+        Some(made) => (made?, None),
         None => {
             let mut brief = init::Brief {
                 plan: &shape.plan,
@@ -127,11 +129,16 @@ pub(crate) fn start_init(shape: &Shape, identity: Identity) -> Result<Init, Sand
                 trees: &mut trees,
                 ranged: identity.is_range(),
             };
-            clone_init(&mut brief, identity.first(), 0, None).map_err(SandboxError::namespaces)?
+            let child =
+                clone_init(&mut brief, identity.first(), 0, None).map_err(SandboxError::namespaces)?;
+            let apart = Apart::keep(child.pid);
+            (child, apart)
         }
     };
     let mut init = Init { child, control, namespaces: None, network: NetworkState::ToMake(of_command) };
-    match introduce(&mut init, identity) {
+    let introduced = introduce(&mut init, identity);
+    drop(apart);
+    match introduced {
         Ok(()) => Ok(init),
         Err(error) => {
             end(init);
@@ -159,11 +166,15 @@ pub(crate) fn clone_init(
     }
 }
 
-/// Gives init its ids.
+/// Gives init its ids, and lets it build the root.
 fn introduce(init: &mut Init, identity: Identity) -> Result<(), SandboxError> {
     identity.write_maps(init.child.pid).map_err(|error| SandboxError::IdMap { error })?;
     init.namespaces = Some(Namespaces::open(init.child.pid)?);
-    Ok(())
+    match message::send(init.control.as_fd(), b"!", &[]) {
+        // It failed before; what it has to say about that is read later.
+        Ok(()) | Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(()),
+        Err(errno) => Err(SandboxError::system("start init", errno)),
+    }
 }
 
 /// Clones the plan's host trees where we have the right to; leaves them to init where we do not.
@@ -196,15 +207,8 @@ fn give_to_job(tree: &OwnedFd, job: u32) -> nix::Result<()> {
     mount::map_owners(tree.as_fd(), namespace.as_fd())
 }
 
-/// Lets init build the root, and waits until it has and the first command's process has made the network.
-///
-/// That process is under way already: it needs about as long, and init, woken before, would often run first, in our place.
-pub(crate) fn build(shape: &Shape, init: &mut Init) -> Result<Built, SandboxError> {
-    match message::send(init.control.as_fd(), b"!", &[]) {
-        // It failed before; what it has to say about that is read next.
-        Ok(()) | Err(Errno::EPIPE | Errno::ECONNRESET) => {}
-        Err(errno) => return Err(SandboxError::system("start init", errno)),
-    }
+/// Waits until init has built the root and the first command's process has made the network.
+pub(crate) fn await_built(shape: &Shape, init: &mut Init) -> Result<Built, SandboxError> {
     match report::receive(init.control.as_fd()) {
         Ok(Report::Ready([workspace, scratch, network])) => {
             init.network = NetworkState::Made(network);
