@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::atomic::AtomicI32;
+use std::time::Duration;
 
 use dayfly_policies::REPORT_FD;
 use nix::errno::Errno;
@@ -137,17 +138,18 @@ fn raise_oom_score() -> nix::Result<()> {
 }
 
 extern "C" fn command_process(brief: &Brief<'_>) -> ! {
-    let report = match arrive(brief).and_then(|()| keep_only(brief.report).stage(SetupStage::Session)) {
-        Ok(report) => report,
+    let settled = |outside| Ok((keep_only(brief.report).stage(SetupStage::Session)?, outside));
+    let (report, outside) = match arrive(brief).and_then(settled) {
+        Ok(settled) => settled,
         Err(failure) => fail(brief.report, failure),
     };
-    let Err(failure) = park(brief, report).and_then(|rules| run_order(brief, report, rules));
+    let Err(failure) = park(brief).and_then(|rules| run_order(brief, report, rules, outside));
     fail(report, failure)
 }
 
-/// All that can be done before the root is there, and then enters it.
-fn arrive(brief: &Brief<'_>) -> Result<(), Failure> {
-    enter_groups(brief.tasks)?;
+/// All that can be done before the root is there, and then enters it. Gives the CPU time from before it was in its groups.
+fn arrive(brief: &Brief<'_>) -> Result<Duration, Failure> {
+    let outside = enter_groups(brief.tasks)?;
     process::reset_signals().stage(SetupStage::Session)?;
     process::new_session().stage(SetupStage::Session)?;
     process::set_umask(0o022);
@@ -155,19 +157,21 @@ fn arrive(brief: &Brief<'_>) -> Result<(), Failure> {
     process::hide().stage(SetupStage::Session)?;
     // Only now, inside the final group: earlier the root of the view would be the supervisor's group.
     process::new_cgroup_namespace().stage(SetupStage::Session)?;
+    // What is left to do is small enough for the command's own limits. While it is done, the command can come.
+    report::send_parked(brief.report).stage(SetupStage::Session)?;
     if let ToNetwork::Make(line) = brief.network {
         await_root(line)?;
     }
-    pidfd::enter_namespace(brief.mounts).stage(SetupStage::Join)
+    pidfd::enter_namespace(brief.mounts).stage(SetupStage::Join)?;
+    Ok(outside)
 }
 
 /// All that does not depend on the command.
-fn park(brief: &Brief<'_>, report: BorrowedFd<'_>) -> Result<Option<Ruleset>, Failure> {
+fn park(brief: &Brief<'_>) -> Result<Option<Ruleset>, Failure> {
     // The rules name paths by descriptor, which takes rights the job does not have.
     let rules = landlock_rules(brief).stage(SetupStage::Landlock)?;
     // Emptying the bounding set takes a capability that is given up later.
     caps::forbid_regaining().stage(SetupStage::Credentials)?;
-    report::send_parked(report).stage(SetupStage::Session)?;
     Ok(rules)
 }
 
@@ -180,12 +184,16 @@ fn await_root(line: BorrowedFd<'_>) -> Result<(), Failure> {
     }
 }
 
-/// Writing 0 moves the writer. It has one thread, so the kernel needs no lock that all forks wait for.
-fn enter_groups(groups: &[BorrowedFd<'_>]) -> Result<(), Failure> {
+/// Writing 0 moves the writer. It has one thread, so the kernel needs no lock that all forks wait for. Gives the CPU time
+/// until then; a process that was made in its group has none.
+fn enter_groups(groups: &[BorrowedFd<'_>]) -> Result<Duration, Failure> {
     for (i, group) in groups.iter().enumerate() {
         nix::unistd::write(group, b"0").stage_at(SetupStage::EnterGroups, i)?;
     }
-    Ok(())
+    match groups {
+        [] => Ok(Duration::ZERO),
+        _ => report::process_time().stage(SetupStage::EnterGroups),
+    }
 }
 
 /// Moves the socket to its fixed number and closes everything else, standard streams included.
@@ -202,6 +210,7 @@ fn run_order(
     brief: &Brief<'_>,
     report: BorrowedFd<'_>,
     rules: Option<Ruleset>,
+    outside: Duration,
 ) -> Result<std::convert::Infallible, Failure> {
     let order = receive_order(report)?;
     resize(&order)?;
@@ -216,7 +225,7 @@ fn run_order(
     }
     // As late as possible: anything opened above is caught too.
     fd::close_on_exec_from(REPORT_FD.unsigned_abs()).stage(SetupStage::Streams)?;
-    install_filter(brief.filter, report)?;
+    install_filter(brief.filter, report, outside)?;
     Err(execute(&order))
 }
 
@@ -300,11 +309,15 @@ fn landlock_rules(brief: &Brief<'_>) -> nix::Result<Option<Ruleset>> {
     Ok(Some(rules))
 }
 
-fn install_filter(filter: &[libc::sock_filter], report: BorrowedFd<'_>) -> Result<(), Failure> {
+fn install_filter(
+    filter: &[libc::sock_filter],
+    report: BorrowedFd<'_>,
+    outside: Duration,
+) -> Result<(), Failure> {
     let len = u16::try_from(filter.len()).map_err(|_| Errno::E2BIG).stage(SetupStage::Seccomp)?;
     // SAFETY: the pointer and the length are of one slice.
     let listener = unsafe { seccomp::install(filter.as_ptr(), len) }.stage(SetupStage::Seccomp)?;
-    report::send_filtered(report, listener.as_raw_fd()).stage(SetupStage::Seccomp)?;
+    report::send_filtered(report, listener.as_raw_fd(), outside).stage(SetupStage::Seccomp)?;
     // Closed by exec: every policy allows execve, but not every policy need allow close.
     let _kept = listener.into_raw_fd();
     Ok(())

@@ -39,6 +39,9 @@ pub(crate) struct Brief<'a> {
 
 const UMASK: u32 = 0o022;
 
+/// Where the host's root is until it is let go of. Every root has this folder, and no process of ours looks into it.
+const OLD_ROOT: &CStr = c"proc";
+
 /// The whole life of init.
 pub(crate) extern "C" fn run(brief: &mut Brief<'_>) -> ! {
     match build(brief).and_then(|made| settle(brief, made)) {
@@ -70,7 +73,11 @@ fn build(brief: &mut Brief<'_>) -> Result<[OwnedFd; 3], Failure> {
     let root = new_root().stage(SetupStage::Root)?;
     fill(brief, root.as_fd())?;
     fchdir(&root).stage(SetupStage::Pivot)?;
-    mount::pivot_to_working_folder().stage(SetupStage::Pivot)?;
+    mount::pivot_to_working_folder(OLD_ROOT).stage(SetupStage::Pivot)?;
+    // Letting go of the old root takes the kernel a while. The first command's process comes in meanwhile; it gets its
+    // command only when we are ready. If it is gone, it has said why.
+    message::send(brief.line, b"!", &[]).ok();
+    mount::detach(OLD_ROOT).stage(SetupStage::Pivot)?;
     nix::unistd::sethostname("dayfly").stage(SetupStage::HostName)?;
     let network = enter_network(brief.line)?;
     if brief.plan.loopback {
@@ -244,14 +251,12 @@ fn mask(root: BorrowedFd<'_>, path: &CStr, masked: Masked) -> nix::Result<()> {
     }
 }
 
-/// Gives up every right and every descriptor but the socket, which becomes descriptor 0, and tells that the root is built.
+/// Gives up every right and every descriptor but the socket, which becomes descriptor 0, and tells that all is done.
 fn settle(brief: &Brief<'_>, made: [OwnedFd; 3]) -> Result<(), Failure> {
     process::ignore_children().stage(SetupStage::Harden)?;
     process::no_new_privileges().stage(SetupStage::Harden)?;
     caps::clear().stage(SetupStage::Harden)?;
     process::hide().stage(SetupStage::Harden)?;
-    // First to the one who waits for nothing else. If it is gone, it has said why.
-    message::send(brief.line, b"!", &[]).ok();
     report::send_ready(brief.control, made.each_ref().map(AsRawFd::as_raw_fd)).stage(SetupStage::Harden)?;
     // Closed with all the rest, and must not be closed twice.
     let _closed_below = made.map(IntoRawFd::into_raw_fd);

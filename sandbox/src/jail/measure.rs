@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use dayfly_jobs::{Bytes, CpuTime, Cpus, Limit, Output, Timings, Usage, WallTime};
+use dayfly_jobs::{Bytes, Cpus, Limit, Output, Timings, Usage, WallTime};
 use nix::sys::statvfs::{Statvfs, fstatvfs};
 use nix::unistd::{SysconfVar, sysconf};
 
@@ -30,15 +30,15 @@ pub(crate) fn online() -> Result<u32, SandboxError> {
 }
 
 /// What the command used.
-pub(crate) fn usage(observed: &Observed, stats: &GroupStats, baseline: CpuTime) -> Usage {
+pub(crate) fn usage(observed: &Observed, stats: &GroupStats) -> Usage {
     let wall: WallTime = observed.ended.saturating_duration_since(observed.started).into();
     if observed.not_started.is_some() {
         return Usage { wall_time: wall, ..Usage::default() };
     }
     Usage {
-        cpu_time: stats.cpu.saturating_sub(baseline),
+        cpu_time: stats.cpu.saturating_sub(observed.baseline),
         user_time: stats.user,
-        system_time: stats.system.saturating_sub(baseline),
+        system_time: stats.system.saturating_sub(observed.baseline),
         wall_time: wall,
         peak_memory: stats.peak_memory.unwrap_or_default(),
         peak_processes: stats.peak_processes,

@@ -3,6 +3,7 @@
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
+use dayfly_jobs::CpuTime;
 use nix::errno::Errno;
 use nix::time::{ClockId, clock_gettime};
 
@@ -41,7 +42,7 @@ pub(crate) enum Report {
     /// Init has built the root; the descriptors are the workspace, a folder of the writable tree and the network
     /// namespace.
     Ready([OwnedFd; 3]),
-    /// The command's process waits for its command.
+    /// The command's process is in its groups and namespaces: its command can come.
     Parked,
     /// The filter is in place and the program is next; the descriptor receives the calls the filter hands over.
     Filtered {
@@ -49,6 +50,8 @@ pub(crate) enum Report {
         listener: OwnedFd,
         /// The monotonic clock when this was said.
         at: Duration,
+        /// CPU time that this process has used in its group until then.
+        used: CpuTime,
     },
     /// A stage failed and the process has ended.
     Failed(Failure),
@@ -79,12 +82,20 @@ pub(crate) fn send_parked(socket: BorrowedFd<'_>) -> nix::Result<()> {
     send(socket, [PARKED, 0, 0, 0], &[])
 }
 
-/// The time goes along because the supervisor may hear of it late.
-pub(crate) fn send_filtered(socket: BorrowedFd<'_>, listener: RawFd) -> nix::Result<()> {
+/// The times go along because the supervisor may hear of it late. `outside` is the CPU time of this process from before
+/// it was in its group.
+pub(crate) fn send_filtered(socket: BorrowedFd<'_>, listener: RawFd, outside: Duration) -> nix::Result<()> {
+    let used = process_time()?.saturating_sub(outside);
+    let used = u32::try_from(used.as_micros()).map_err(|_| Errno::EOVERFLOW)?;
     let now = monotonic()?;
     // The clock counts from boot, so its seconds fit for a century.
     let seconds = u32::try_from(now.as_secs()).map_err(|_| Errno::EOVERFLOW)?;
-    send(socket, [FILTERED, seconds, now.subsec_nanos(), 0], &[listener])
+    send(socket, [FILTERED, seconds, now.subsec_nanos(), used], &[listener])
+}
+
+/// CPU time of this process.
+pub(crate) fn process_time() -> nix::Result<Duration> {
+    Ok(Duration::from(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?))
 }
 
 /// The monotonic clock, which all processes of a host share.
@@ -119,8 +130,9 @@ pub(crate) fn receive(socket: BorrowedFd<'_>) -> nix::Result<Report> {
             Ok(Report::Ready([workspace, scratch, network]))
         }
         ([PARKED, ..], [None, None, None]) => Ok(Report::Parked),
-        ([FILTERED, seconds, nanos, _], [Some(listener), None, None]) => {
-            Ok(Report::Filtered { listener, at: Duration::new(seconds.into(), nanos) })
+        ([FILTERED, seconds, nanos, used], [Some(listener), None, None]) => {
+            let (at, used) = (Duration::new(seconds.into(), nanos), CpuTime::micros(used.into()));
+            Ok(Report::Filtered { listener, at, used })
         }
         ([FAILED, stage, errno, index], [None, None, None]) => {
             let stage = SetupStage::from_number(stage).ok_or(Errno::EBADMSG)?;

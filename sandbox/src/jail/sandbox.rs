@@ -229,7 +229,7 @@ impl JailSandbox {
         }
         let ending = ended.elapsed();
         let stats = self.group.as_deref().map_or(Ok(GroupStats::default()), Group::stats)?;
-        let usage = measure::usage(&observed, &stats, baseline);
+        let usage = measure::usage(&observed, &stats);
         let termination = self.judge(&observed, &usage, limits, &stats)?;
         let timings = measure::timings(start, &observed, ending);
         let output = measure::collect(stdout, stderr);

@@ -15,7 +15,7 @@ use super::classify::{KillReason, overfull, start_failure};
 use super::report::{self, Report};
 use super::shape::Shape;
 use super::spawn::{self, Parked};
-use super::streams::{self, Input, Outlet, Taken};
+use super::streams::{self, Buffer, Input, Outlet, Taken};
 use super::survivors::Survivors;
 use super::{budget, total};
 use crate::cgroup::Group;
@@ -32,7 +32,7 @@ pub(crate) struct Watch<'a> {
     pub init: BorrowedFd<'a>,
     pub parked: &'a Parked,
     pub group: Option<&'a dyn Group>,
-    /// CPU time the group had used before the command.
+    /// CPU time the group had used before the command, as far as it is known.
     pub baseline: CpuTime,
     /// How many processors the command can use at once.
     pub processors: u32,
@@ -54,6 +54,8 @@ pub(crate) struct Observed {
     pub killed: Option<KillReason>,
     /// Set when the program never ran.
     pub not_started: Option<StartFailure>,
+    /// CPU time the group had used before the program.
+    pub baseline: CpuTime,
     pub started: Instant,
     pub ended: Instant,
     pub input_bytes: u64,
@@ -97,7 +99,7 @@ pub(crate) struct Supervisor<'a> {
     killed: Option<KillReason>,
     input_bytes: u64,
     output_bytes: u64,
-    buffer: Vec<u8>,
+    buffer: Buffer,
 }
 
 impl<'a> Supervisor<'a> {
@@ -118,7 +120,7 @@ impl<'a> Supervisor<'a> {
             killed: None,
             input_bytes: 0,
             output_bytes: 0,
-            buffer: streams::buffer(),
+            buffer: Buffer::new(),
             watch,
         }
     }
@@ -150,6 +152,7 @@ impl<'a> Supervisor<'a> {
             end: dead.end,
             killed: self.killed,
             not_started: self.not_started,
+            baseline: self.watch.baseline,
             started: self.started,
             ended,
             input_bytes: self.input_bytes,
@@ -220,12 +223,14 @@ impl<'a> Supervisor<'a> {
         let report = report::receive(self.watch.parked.report.as_fd())
             .map_err(|errno| SandboxError::system("hear from the command's process", errno))?;
         match report {
-            Report::Filtered { listener, at } => {
+            Report::Filtered { listener, at, used } => {
                 self.listener = Some(listener);
                 let now =
                     report::monotonic().map_err(|errno| SandboxError::system("tell the time", errno))?;
                 self.started = Instant::now().checked_sub(now.saturating_sub(at)).unwrap_or(self.started);
                 self.progress.at = self.started;
+                // All that the group has used until then was its process, on its way.
+                self.watch.baseline = used;
                 self.is_next = true;
                 Ok(())
             }
@@ -289,8 +294,9 @@ impl<'a> Supervisor<'a> {
         let limit = self.watch.limits.output;
         let allowed = streams::allowance(limit, self.output_bytes);
         let outlet = if source == Source::Stdout { &mut self.watch.stdout } else { &mut self.watch.stderr };
-        let taken = outlet.advance(&mut self.buffer, allowed)?;
+        let taken = outlet.advance(self.buffer.as_mut(), allowed)?;
         if let Taken::Bytes(count) = taken {
+            self.buffer.grow_after(count);
             self.output_bytes += count;
         }
         if self.output_bytes > limit.get() {

@@ -126,12 +126,13 @@ fn configure(
     unsafe { syscall!(libc::SYS_fsconfig, context.as_raw_fd(), command, key, value, 0) }.map(drop)
 }
 
-/// Makes the working folder the root and lets go of the old one.
-pub(crate) fn pivot_to_working_folder() -> nix::Result<()> {
+/// Makes the working folder the root. The old one is then on this folder of it.
+pub(crate) fn pivot_to_working_folder(old: &CStr) -> nix::Result<()> {
     // SAFETY: both paths are C strings.
-    unsafe { syscall!(libc::SYS_pivot_root, c".".as_ptr(), c".".as_ptr()) }?;
-    // SAFETY: the path is a C string. "." is now the old root, stacked on the new one.
-    nix::errno::Errno::result(unsafe { libc::umount2(c".".as_ptr(), libc::MNT_DETACH) })?;
-    // SAFETY: the path is a C string.
-    nix::errno::Errno::result(unsafe { libc::chdir(c"/".as_ptr()) }).map(drop)
+    unsafe { syscall!(libc::SYS_pivot_root, c".".as_ptr(), old.as_ptr()) }.map(drop)
+}
+
+/// Takes away what is mounted on this folder, with all that is mounted on it.
+pub(crate) fn detach(place: &CStr) -> nix::Result<()> {
+    nix::mount::umount2(place, nix::mount::MntFlags::MNT_DETACH | nix::mount::MntFlags::UMOUNT_NOFOLLOW)
 }
