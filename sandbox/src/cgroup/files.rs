@@ -23,6 +23,8 @@ const ENOUGH: usize = 4096;
 pub(super) struct Dir {
     fd: OwnedFd,
     path: PathBuf,
+    /// Files that stay open for [`Dir::read`].
+    held: Vec<(&'static str, OwnedFd)>,
 }
 
 impl AsFd for Dir {
@@ -36,7 +38,7 @@ impl Dir {
 
     pub(super) fn open(path: &Path) -> Result<Self, CgroupError> {
         let fd = open(path, Self::FLAGS, Mode::empty()).map_err(|e| CgroupError::file("open", path, e))?;
-        Ok(Self { fd, path: path.to_path_buf() })
+        Ok(Self { fd, path: path.to_path_buf(), held: Vec::new() })
     }
 
     /// The same folder by a descriptor of its own.
@@ -44,7 +46,7 @@ impl Dir {
         let fd = self.fd.try_clone().map_err(|error| {
             CgroupError::file("open", &self.path, Errno::from_raw(error.raw_os_error().unwrap_or_default()))
         })?;
-        Ok(Self { fd, path: self.path.clone() })
+        Ok(Self { fd, path: self.path.clone(), held: Vec::new() })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -54,7 +56,7 @@ impl Dir {
     /// A folder below this one, or `None` when there is none.
     pub(super) fn child(&self, name: &str) -> Result<Option<Self>, CgroupError> {
         match openat(&self.fd, name, Self::FLAGS | OFlag::O_NOFOLLOW, Mode::empty()) {
-            Ok(fd) => Ok(Some(Self { fd, path: self.path.join(name) })),
+            Ok(fd) => Ok(Some(Self { fd, path: self.path.join(name), held: Vec::new() })),
             Err(Errno::ENOENT) => Ok(None),
             Err(errno) => Err(CgroupError::file("open", self.path.join(name), errno)),
         }
@@ -119,6 +121,26 @@ impl Dir {
             .map_err(|errno| CgroupError::file("open", self.path.join(file), errno))
     }
 
+    /// Opens files that will be read when there is less time. Those that this kernel does not have are left out.
+    pub(super) fn hold(&mut self, files: &[&'static str]) -> Result<(), CgroupError> {
+        for file in files {
+            if self.held.iter().any(|(name, _)| name == file) {
+                continue;
+            }
+            match openat(&self.fd, *file, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()) {
+                Ok(fd) => self.held.push((file, fd)),
+                Err(Errno::ENOENT) => {}
+                Err(errno) => return Err(CgroupError::file("open", self.path.join(file), errno)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes them.
+    pub(super) fn let_go(&mut self) {
+        self.held = Vec::new();
+    }
+
     /// Writes a control file. The bare errno is for callers who expect some.
     pub(super) fn try_write(&self, file: &str, value: &str) -> Result<(), Errno> {
         let fd = openat(&self.fd, file, OFlag::O_WRONLY | OFlag::O_CLOEXEC, Mode::empty())?;
@@ -137,6 +159,9 @@ impl Dir {
     /// The text of a control file with counters, or `None` when this kernel does not have the file.
     pub(super) fn read_if_any(&self, file: &str) -> Result<Option<String>, CgroupError> {
         let failed = |errno| CgroupError::file("read", self.path.join(file), errno);
+        if let Some((_, fd)) = self.held.iter().find(|(name, _)| *name == file) {
+            return read_from_start(fd).map(Some).map_err(failed);
+        }
         match openat(&self.fd, file, OFlag::O_RDONLY | OFlag::O_CLOEXEC, Mode::empty()) {
             Ok(fd) => read_from_start(&fd).map(Some).map_err(failed),
             Err(Errno::ENOENT) => Ok(None),

@@ -146,6 +146,12 @@ pub(crate) trait Group: Send + Debug {
     /// The counter cannot be read.
     fn cpu_time(&self) -> Result<CpuTime, CgroupError>;
 
+    /// Gets ready for [`Group::stats`], so that it takes less time when somebody waits for it.
+    ///
+    /// # Errors
+    /// A counter cannot be opened.
+    fn expect_stats(&mut self) -> Result<(), CgroupError>;
+
     /// Everything that is counted.
     ///
     /// # Errors

@@ -202,12 +202,13 @@ impl JailSandbox {
         if last && let Some(init) = &mut self.init {
             init.forget_namespaces();
         }
+        self.group.as_deref_mut().map_or(Ok(()), Group::expect_stats)?;
         let _shown = self.show(command, baseline);
         let watch = Watch {
             shape: &self.shape,
             limits,
             cancel,
-            init: self.init.as_ref().ok_or(SandboxError::Ended)?.pidfd(),
+            init: self.init.as_ref().ok_or(SandboxError::Ended)?,
             parked: &job.parked,
             group: self.group.as_deref(),
             baseline,

@@ -14,7 +14,7 @@ use self::time::Progress;
 use super::classify::{KillReason, overfull, start_failure};
 use super::report::{self, Report};
 use super::shape::Shape;
-use super::spawn::{self, Parked};
+use super::spawn::{self, Init, Parked};
 use super::streams::{self, Buffer, Input, Outlet, Taken};
 use super::survivors::Survivors;
 use super::{budget, total};
@@ -29,7 +29,7 @@ pub(crate) struct Watch<'a> {
     pub shape: &'a Shape,
     pub limits: &'a Limits,
     pub cancel: &'a Cancel,
-    pub init: BorrowedFd<'a>,
+    pub init: &'a Init,
     pub parked: &'a Parked,
     pub group: Option<&'a dyn Group>,
     /// CPU time the group had used before the command, as far as it is known.
@@ -97,6 +97,8 @@ pub(crate) struct Supervisor<'a> {
     idle: bool,
     progress: Progress,
     killed: Option<KillReason>,
+    /// Whether nobody is left who runs the command's program, though its process has not quite ended.
+    is_over: bool,
     input_bytes: u64,
     output_bytes: u64,
     buffer: Buffer,
@@ -118,6 +120,7 @@ impl<'a> Supervisor<'a> {
             idle: false,
             progress: Progress { at: now, cpu: CpuTime::default(), bytes: 0 },
             killed: None,
+            is_over: false,
             input_bytes: 0,
             output_bytes: 0,
             buffer: Buffer::new(),
@@ -176,16 +179,19 @@ impl<'a> Supervisor<'a> {
     fn sources(&self) -> Vec<(Source, BorrowedFd<'_>, PollFlags)> {
         let watch = &self.watch;
         let always = PollFlags::POLLIN;
-        let mut sources =
-            vec![(Source::Init, watch.init, always), (Source::Job, watch.parked.child.pidfd.as_fd(), always)];
+        let mut sources = vec![
+            (Source::Init, watch.init.pidfd(), always),
+            (Source::Job, watch.parked.child.pidfd.as_fd(), always),
+        ];
         if self.is_on_its_way() {
             sources.push((Source::Report, watch.parked.report.as_fd(), always));
         }
         let listener = self.listener.as_ref().map(|fd| (Source::Listener, fd.as_fd(), always));
         let cancel = watch.cancel.descriptor().map(|fd| (Source::Cancel, fd, always));
         let memory = watch.group.and_then(Group::oom_event).map(|fd| (Source::OutOfMemory, fd, always));
-        // Once we have killed, these have nothing more to say, but would stay readable.
-        let alive = self.killed.is_none();
+        // Once we have killed, these have nothing more to say, but would stay readable. When nobody is left, to be woken
+        // by each thing that closes would only put off the end; what is still in the pipes is read after it.
+        let alive = self.killed.is_none() && !self.is_over;
         sources.extend([listener, cancel, memory].into_iter().flatten().filter(|_| alive));
         let streams = [
             (Source::Input, watch.input.interest()),
@@ -282,6 +288,7 @@ impl<'a> Supervisor<'a> {
             Ok(None) if fd::is_hung_up(listener.as_fd()) => {
                 // Nobody is left who could make a call: all are ending. So may the jail, beside them.
                 self.listener = None;
+                self.is_over = true;
                 self.end_jail()
             }
             Ok(None) => Ok(()),
@@ -320,7 +327,7 @@ impl<'a> Supervisor<'a> {
         // meanwhile.
         let command = self.watch.parked.child.pidfd.as_fd();
         pidfd::kill(command)
-            .and_then(|()| pidfd::kill(self.watch.init))
+            .and_then(|()| pidfd::kill(self.watch.init.pidfd()))
             .map_err(|errno| SandboxError::system("kill the job", errno))
     }
 
@@ -342,7 +349,7 @@ impl<'a> Supervisor<'a> {
     /// Lets the jail end, if it ends with this command. Init ends only after all processes of the jail.
     fn end_jail(&self) -> Result<(), SandboxError> {
         match self.watch.last && self.killed.is_none() {
-            true => pidfd::kill(self.watch.init).map_err(|errno| SandboxError::system("end the jail", errno)),
+            true => self.watch.init.let_end().map_err(|errno| SandboxError::system("end the jail", errno)),
             false => Ok(()),
         }
     }

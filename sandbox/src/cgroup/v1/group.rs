@@ -110,6 +110,10 @@ impl Group for V1Group {
         seats::cpu_time(&self.seats, self.usage.as_ref())
     }
 
+    fn expect_stats(&mut self) -> Result<(), CgroupError> {
+        self.seats.iter_mut().try_for_each(|seat| seats::expect_stats(seat, &self.facts))
+    }
+
     fn stats(&self) -> Result<GroupStats, CgroupError> {
         let cpu = self.cpu_time()?;
         let (user, system) = self.split(cpu)?;
@@ -127,7 +131,7 @@ impl Group for V1Group {
             ..GroupStats::default()
         };
         let Ok(memory) = self.seat(Role::Memory) else { return Ok(stats) };
-        let peak = memory.parse("memory.max_usage_in_bytes", "bytes", parse::number)?;
+        let peak = memory.parse(seats::PEAK, "bytes", parse::number)?;
         Ok(GroupStats {
             peak_memory: Some(Bytes::new(peak)),
             oom_kills: self.oom_kills(memory)?,
@@ -158,6 +162,7 @@ impl Group for V1Group {
 
     fn retire(&mut self) {
         self.seats.truncate(1);
+        self.seats.iter_mut().for_each(|seat| seat.dir.let_go());
         (self.tasks, self.usage, self.oom) = (Vec::new(), None, None);
     }
 

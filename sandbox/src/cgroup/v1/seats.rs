@@ -94,6 +94,23 @@ fn fill_cpuset(parent: &Dir, dir: &Dir) -> Result<(), MakeError> {
     Ok(())
 }
 
+/// Opens what a command's counters are read from when it has ended.
+pub(super) fn expect_stats(seat: &mut Seat, facts: &Facts) -> Result<(), CgroupError> {
+    let counters: [(Role, &[&'static str]); 4] = [
+        (Role::Pids, &["pids.peak", "pids.events"]),
+        (Role::Memory, &[PEAK, "memory.oom_control"]),
+        (Role::CpuAcct, &["cpuacct.usage_user", "cpuacct.usage_sys"]),
+        (Role::Cpu, &["cpu.stat"]),
+    ];
+    for (_, files) in counters.iter().filter(|(role, _)| seat.roles & role.bit() != 0) {
+        seat.dir.hold(files)?;
+    }
+    match seat.roles & Role::Memory.bit() {
+        0 => Ok(()),
+        _ => seat.dir.hold(&fullness(facts)),
+    }
+}
+
 /// The counter of CPU time; `None` where its controller is missing and the limit waived.
 pub(super) fn open_usage(seats: &[Seat]) -> Result<Option<OwnedFd>, CgroupError> {
     let time = find(seats, Role::CpuAcct).ok();
@@ -124,12 +141,16 @@ pub(super) fn arm_oom(seats: &[Seat]) -> Result<Option<EventFd>, CgroupError> {
 /// then, but for less than the kernel charges at a time. The kernel's own count of failures is of no use: Linux 6.13
 /// and newer keep none of those by memory and swap together, which is the limit that is hit first.
 pub(super) fn was_full(memory: &Dir, facts: &Facts) -> Result<bool, CgroupError> {
-    let [limit, peak] = match facts.memsw {
+    let [limit, peak] = fullness(facts).map(|file| memory.parse(file, "bytes", parse::number));
+    Ok(peak?.saturating_add(CHARGED_AT_ONCE) > limit?)
+}
+
+/// The limit on memory and the most that was used of it.
+fn fullness(facts: &Facts) -> [&'static str; 2] {
+    match facts.memsw {
         true => ["memory.memsw.limit_in_bytes", PEAK_WITH_SWAP],
         false => ["memory.limit_in_bytes", PEAK],
     }
-    .map(|file| memory.parse(file, "bytes", parse::number));
-    Ok(peak?.saturating_add(CHARGED_AT_ONCE) > limit?)
 }
 
 /// Forgets that it was.
@@ -137,7 +158,7 @@ pub(super) fn forget_full(memory: &Dir, facts: &Facts) -> Result<(), CgroupError
     memory.write(if facts.memsw { PEAK_WITH_SWAP } else { PEAK }, "0")
 }
 
-const PEAK: &str = "memory.max_usage_in_bytes";
+pub(super) const PEAK: &str = "memory.max_usage_in_bytes";
 const PEAK_WITH_SWAP: &str = "memory.memsw.max_usage_in_bytes";
 
 /// 64 pages, the kernel's batch.

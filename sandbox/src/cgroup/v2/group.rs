@@ -52,6 +52,10 @@ impl Group for V2Group {
         cpu_time(&self.dir, &self.cpu_stat)
     }
 
+    fn expect_stats(&mut self) -> Result<(), CgroupError> {
+        self.dir.hold(&["cgroup.events", "memory.peak", "memory.events", "pids.peak", "pids.events"])
+    }
+
     fn stats(&self) -> Result<GroupStats, CgroupError> {
         let text = read_cpu_stat(&self.dir, &self.cpu_stat)?;
         let time = |key| time_in(&self.dir, &text, key);
@@ -95,8 +99,10 @@ impl Group for V2Group {
         Ok(self.dir.parse("cgroup.events", "populated", populated)? == 0)
     }
 
-    /// It has its folder and one file open, and no more.
-    fn retire(&mut self) {}
+    /// Its folder and one file stay open.
+    fn retire(&mut self) {
+        self.dir.let_go();
+    }
 
     fn remove(self: Box<Self>) -> Result<(), CgroupError> {
         self.parent.remove(self.name.as_str())

@@ -60,6 +60,12 @@ impl Init {
         self.child.pidfd.as_fd()
     }
 
+    /// Has it end, beside whatever we do next. It is waited for in [`end`].
+    pub(crate) fn let_end(&self) -> nix::Result<()> {
+        let _apart = Apart::keep(self.child.pid);
+        pidfd::kill(self.child.pidfd.as_fd())
+    }
+
     /// Lets go of the namespaces when no other process will join them. Whoever lets go last takes them apart, which
     /// takes the kernel a while: it should be a process that ends beside ours.
     pub(crate) fn forget_namespaces(&mut self) {
