@@ -97,7 +97,10 @@ impl Supervisor<'_> {
     fn look(&mut self) -> Result<(CpuTime, Option<Duration>), SandboxError> {
         let (mut used, mut wait) = self.glance()?;
         self.is_near = wait.is_some_and(|wait| wait < budget::STALE);
-        self.hurry_if_due();
+        // The kill of a command that is over its limit is next. It must not have to wait for the end of the command's turn.
+        if wait.is_some() {
+            self.hurry_if_due();
+        }
         if self.is_near && self.urgency.is_some() && (used > self.seen || !self.idle) {
             visitor::visit(self.watch.parked, self.watch.shape.processors);
             (used, wait) = self.glance()?;
