@@ -4,7 +4,7 @@ mod room;
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dayfly_jobs::{CpuTime, Limits, Outcome, Termination, Usage, WallTime};
 
@@ -222,13 +222,10 @@ impl JailSandbox {
         };
         let (observed, stdout, stderr) = Supervisor::new(watch, Instant::now()).run()?;
         job.reaped();
-        let ended = Instant::now();
-        // What still lives must be dead before it is counted. Where nothing does, the jail goes on ending by itself,
-        // and is waited for when the group is gone.
-        if last && !self.group.as_deref().map_or(Ok(true), Group::is_empty)? {
-            self.end();
+        if let Some(total) = &mut self.total {
+            total.add_spent(observed.baseline.saturating_sub(baseline));
         }
-        let ending = ended.elapsed();
+        let ending = self.end_survivors(last)?;
         let stats = self.group.as_deref().map_or(Ok(GroupStats::default()), Group::stats)?;
         let usage = measure::usage(&observed, &stats);
         let termination = self.judge(&observed, &usage, limits, &stats)?;
@@ -236,6 +233,16 @@ impl JailSandbox {
         let output = measure::collect(stdout, stderr);
         self.retire_group();
         Ok(Outcome { termination, usage, limits: limits.clone(), enforced_by, timings, output })
+    }
+
+    /// What still lives when the jail ends with a command must be dead before it is counted. Where nothing does, the jail
+    /// goes on ending by itself, and is waited for when the group is gone. Gives the time it took.
+    fn end_survivors(&mut self, last: bool) -> Result<Duration, SandboxError> {
+        let ended = Instant::now();
+        if last && !self.group.as_deref().map_or(Ok(true), Group::is_empty)? {
+            self.end();
+        }
+        Ok(ended.elapsed())
     }
 
     /// Shows the present command on its meter, if it has one, until what this gives is dropped.

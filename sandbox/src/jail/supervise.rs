@@ -236,6 +236,9 @@ impl<'a> Supervisor<'a> {
                 self.started = Instant::now().checked_sub(now.saturating_sub(at)).unwrap_or(self.started);
                 self.progress.at = self.started;
                 // All that the group has used until then was its process, on its way.
+                if let Some(total) = &mut self.watch.total {
+                    total.add_spent(used.saturating_sub(self.watch.baseline));
+                }
                 self.watch.baseline = used;
                 self.is_next = true;
                 Ok(())

@@ -52,6 +52,13 @@ pub(crate) struct Watch<'a> {
     processors: u32,
 }
 
+impl Watch<'_> {
+    /// As [`SandboxTotal::add_spent`].
+    pub(crate) fn add_spent(&mut self, more: CpuTime) {
+        self.granted = sum(self.granted, more);
+    }
+}
+
 /// When to look first at the CPU time of a command whose own limit says `own`. What all have used together is not
 /// known before it was looked at, so that is at once.
 pub(crate) fn first_look(total: Option<&Watch<'_>>, own: Option<Duration>) -> Option<Duration> {
@@ -123,6 +130,11 @@ impl SandboxTotal {
         };
         self.granted = Some(sum(before, limit));
         Ok(())
+    }
+
+    /// Lets the present command's process have used this much more on its way than was known when its command was sent.
+    pub(crate) fn add_spent(&mut self, more: CpuTime) {
+        self.granted = self.granted.map(|granted| sum(granted, more));
     }
 
     /// For the supervisor of a command, on a host with so many processors.
