@@ -37,7 +37,16 @@ fn jail(test: &str) -> Option<Jail> {
 
 /// The same with something changed about it.
 fn jail_of(test: &str, change: impl FnOnce(JailBuilder) -> JailBuilder) -> Option<Jail> {
-    match change(Jail::builder(policy())).build() {
+    built(test, change(Jail::builder(policy())))
+}
+
+/// The same under a policy of the test's own.
+fn jail_under(policy: Arc<dayfly_policies::Policy>, test: &str) -> Option<Jail> {
+    built(test, Jail::builder(policy))
+}
+
+fn built(test: &str, jail: JailBuilder) -> Option<Jail> {
+    match jail.build() {
         Ok(jail) => Some(jail),
         Err(error) if std::env::var_os("DAYFLY_REQUIRE").is_none() => {
             skip(test, &error.to_string());

@@ -231,3 +231,27 @@ pub(super) fn read_from_start(fd: &OwnedFd) -> Result<String, Errno> {
     let length = pread(fd, &mut bytes, 0)?;
     Ok(String::from_utf8_lossy(bytes.get(..length).unwrap_or_default()).into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn held_files_are_read_anew_and_missing_ones_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |text: &str| fs::write(folder.path().join("events"), text).unwrap();
+        write("1");
+        let mut dir = Dir::open(folder.path()).unwrap();
+        dir.hold(&["events", "peak", "events"]).unwrap();
+        assert_eq!(dir.held.len(), 1);
+        write("2");
+        assert_eq!(dir.read("events").unwrap(), "2");
+        assert_eq!(dir.read_if_any("peak").unwrap(), None);
+        dir.let_go();
+        assert_eq!(dir.held.len(), 0);
+        write("3");
+        assert_eq!(dir.read("events").unwrap(), "3");
+    }
+}

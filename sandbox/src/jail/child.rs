@@ -158,7 +158,7 @@ fn arrive(brief: &Brief<'_>) -> Result<Duration, Failure> {
     // Only now, inside the final group: earlier the root of the view would be the supervisor's group.
     process::new_cgroup_namespace().stage(SetupStage::Session)?;
     // What is left to do is small enough for the command's own limits. While it is done, the command can come.
-    report::send_parked(brief.report).stage(SetupStage::Session)?;
+    report::send_arrived(brief.report).stage(SetupStage::Session)?;
     if let ToNetwork::Make(line) = brief.network {
         await_root(line)?;
     }
@@ -244,6 +244,10 @@ fn resize(order: &Order) -> Result<(), Failure> {
 }
 
 fn receive_order(report: BorrowedFd<'_>) -> Result<Order, Failure> {
+    // Only whoever makes jails ahead wants to know, and has sent nothing then.
+    if !fd::is_readable(report) {
+        report::send_parked(report).stage(SetupStage::Session)?;
+    }
     let received = message::receive(report, &mut [0; 1]).stage(SetupStage::Receive)?;
     let [Some(memfd), Some(stdin), Some(stdout), Some(stderr), ..] = received.fds else {
         // The supervisor closed the socket: this jail was never used.
@@ -315,9 +319,11 @@ fn install_filter(
     outside: Duration,
 ) -> Result<(), Failure> {
     let len = u16::try_from(filter.len()).map_err(|_| Errno::E2BIG).stage(SetupStage::Seccomp)?;
+    // Asking takes a system call, which not every policy allows.
+    let used = report::process_time().stage(SetupStage::Seccomp)?.saturating_sub(outside);
     // SAFETY: the pointer and the length are of one slice.
     let listener = unsafe { seccomp::install(filter.as_ptr(), len) }.stage(SetupStage::Seccomp)?;
-    report::send_filtered(report, listener.as_raw_fd(), outside).stage(SetupStage::Seccomp)?;
+    report::send_filtered(report, listener.as_raw_fd(), used).stage(SetupStage::Seccomp)?;
     // Closed by exec: every policy allows execve, but not every policy need allow close.
     let _kept = listener.into_raw_fd();
     Ok(())

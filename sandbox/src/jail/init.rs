@@ -92,9 +92,15 @@ fn build(brief: &mut Brief<'_>) -> Result<[OwnedFd; 3], Failure> {
 /// Enters the network namespace. The first command's process makes it beside us: that takes the kernel as long as all of
 /// the root.
 fn enter_network(line: BorrowedFd<'_>) -> Result<OwnedFd, Failure> {
-    let made = message::receive(line, &mut [0; 1]).stage(SetupStage::Network)?;
-    // That process has ended.
-    let [Some(network), ..] = made.fds else { return Err(Errno::EPIPE).stage(SetupStage::Network) };
+    let made = match message::receive(line, &mut [0; 1]) {
+        // It has ended without hearing of the root.
+        Err(Errno::ECONNRESET) => Err(Errno::EPIPE),
+        other => other,
+    };
+    // It has ended.
+    let [Some(network), ..] = made.stage(SetupStage::Network)?.fds else {
+        return Err(Errno::EPIPE).stage(SetupStage::Network);
+    };
     pidfd::enter_namespace(network.as_fd()).stage(SetupStage::Network)?;
     Ok(network)
 }
@@ -274,6 +280,25 @@ fn sleep() -> ! {
         match message::receive(control, &mut [0; 1]) {
             Err(Errno::EINTR) => {}
             _ => process::exit_now(0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_ends_before_the_network_is_told_as_one_whatever_it_has_heard() {
+        for heard in [true, false] {
+            let (ours, theirs) = message::pair().unwrap();
+            message::send(ours.as_fd(), b"!", &[]).unwrap();
+            if heard {
+                message::receive(theirs.as_fd(), &mut [0; 1]).unwrap();
+            }
+            drop(theirs);
+            let failure = enter_network(ours.as_fd()).unwrap_err();
+            assert_eq!((failure.stage, failure.errno), (SetupStage::Network, Errno::EPIPE));
         }
     }
 }

@@ -35,10 +35,13 @@ pub(crate) fn usage(observed: &Observed, stats: &GroupStats) -> Usage {
     if observed.not_started.is_some() {
         return Usage { wall_time: wall, ..Usage::default() };
     }
+    let cpu = stats.cpu.saturating_sub(observed.baseline);
+    // What came before the program was the kernel's work, nearly all of it.
+    let user = stats.user.min(cpu);
     Usage {
-        cpu_time: stats.cpu.saturating_sub(observed.baseline),
-        user_time: stats.user,
-        system_time: stats.system.saturating_sub(observed.baseline),
+        cpu_time: cpu,
+        user_time: user,
+        system_time: cpu.saturating_sub(user),
         wall_time: wall,
         peak_memory: stats.peak_memory.unwrap_or_default(),
         peak_processes: stats.peak_processes,

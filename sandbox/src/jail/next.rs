@@ -6,7 +6,7 @@ use nix::errno::Errno;
 
 use super::identity::Identity;
 use super::shape::Shape;
-use super::spawn::{self, Arriving, Init, Parked};
+use super::spawn::{self, Arriving, CommandProcess, Init};
 use super::survivors::Survivors;
 use super::total::{self, SandboxTotal};
 use crate::SandboxError;
@@ -25,15 +25,19 @@ pub(crate) struct Next {
 #[derive(Debug)]
 pub(crate) enum Stage {
     Coming(Arriving),
-    Here(Parked),
+    Here(CommandProcess),
 }
 
 impl Stage {
-    /// Waits until the process waits for its command.
-    pub(crate) fn settle(self, shape: &Shape, survivors: Option<Survivors>) -> Result<Parked, SandboxError> {
+    /// Waits until the process can be sent its command.
+    pub(crate) fn settle(
+        self,
+        shape: &Shape,
+        survivors: Option<Survivors>,
+    ) -> Result<CommandProcess, SandboxError> {
         match self {
-            Self::Coming(arriving) => spawn::await_parked(shape, arriving, survivors),
-            Self::Here(parked) => Ok(parked),
+            Self::Coming(arriving) => spawn::meet(shape, arriving, survivors),
+            Self::Here(process) => Ok(process),
         }
     }
 }
@@ -83,7 +87,7 @@ impl Next {
     pub(crate) fn discard(self) {
         match self.stage {
             Stage::Coming(arriving) => spawn::recall(arriving),
-            Stage::Here(parked) => spawn::abandon(&parked),
+            Stage::Here(process) => spawn::abandon(&process),
         }
         drop_group(self.group);
     }
@@ -91,20 +95,20 @@ impl Next {
 
 /// A command's process that must be reaped whatever happens, or init could never end.
 pub(crate) struct Job {
-    pub parked: Parked,
+    pub process: CommandProcess,
     reaped: bool,
 }
 
 impl Job {
-    pub(crate) fn new(parked: Parked) -> Self {
-        Self { parked, reaped: false }
+    pub(crate) fn new(process: CommandProcess) -> Self {
+        Self { process, reaped: false }
     }
 
     /// Gives it its command and standard streams. One that is dead already is judged by how it ended.
     pub(crate) fn send(&self, order: &OwnedFd, streams: [&OwnedFd; 3]) -> Result<(), SandboxError> {
         let [stdin, stdout, stderr] = streams.map(AsRawFd::as_raw_fd);
         let fds = [order.as_raw_fd(), stdin, stdout, stderr];
-        match message::send(self.parked.report.as_fd(), b"!", &fds) {
+        match message::send(self.process.report.as_fd(), b"!", &fds) {
             Ok(()) | Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(()),
             Err(errno) => Err(SandboxError::system("send the command", errno)),
         }
@@ -119,7 +123,7 @@ impl Job {
 impl Drop for Job {
     fn drop(&mut self) {
         if !self.reaped {
-            spawn::abandon(&self.parked);
+            spawn::abandon(&self.process);
         }
     }
 }

@@ -42,7 +42,9 @@ pub(crate) enum Report {
     /// Init has built the root; the descriptors are the workspace, a folder of the writable tree and the network
     /// namespace.
     Ready([OwnedFd; 3]),
-    /// The command's process is in its groups and namespaces: its command can come.
+    /// The command's process is in its groups, and most of what it has to do is done: its command can come.
+    Arrived,
+    /// The command's process has nothing left to do and waits for its command.
     Parked,
     /// The filter is in place and the program is next; the descriptor receives the calls the filter hands over.
     Filtered {
@@ -50,7 +52,7 @@ pub(crate) enum Report {
         listener: OwnedFd,
         /// The monotonic clock when this was said.
         at: Duration,
-        /// CPU time that this process has used in its group until then.
+        /// CPU time that this process has used in its group until just before.
         used: CpuTime,
     },
     /// A stage failed and the process has ended.
@@ -63,6 +65,7 @@ const READY: u32 = 1;
 const PARKED: u32 = 2;
 const FILTERED: u32 = 3;
 const FAILED: u32 = 4;
+const ARRIVED: u32 = 5;
 
 type Wire = [u32; 4];
 
@@ -78,14 +81,17 @@ pub(crate) fn send_ready(socket: BorrowedFd<'_>, made: [RawFd; 3]) -> nix::Resul
     send(socket, [READY, 0, 0, 0], &made)
 }
 
+pub(crate) fn send_arrived(socket: BorrowedFd<'_>) -> nix::Result<()> {
+    send(socket, [ARRIVED, 0, 0, 0], &[])
+}
+
 pub(crate) fn send_parked(socket: BorrowedFd<'_>) -> nix::Result<()> {
     send(socket, [PARKED, 0, 0, 0], &[])
 }
 
-/// The times go along because the supervisor may hear of it late. `outside` is the CPU time of this process from before
-/// it was in its group.
-pub(crate) fn send_filtered(socket: BorrowedFd<'_>, listener: RawFd, outside: Duration) -> nix::Result<()> {
-    let used = process_time()?.saturating_sub(outside);
+/// The times go along because the supervisor may hear of it late. By now the filter is in place, so nothing here may be
+/// a system call that not every policy allows.
+pub(crate) fn send_filtered(socket: BorrowedFd<'_>, listener: RawFd, used: Duration) -> nix::Result<()> {
     let used = u32::try_from(used.as_micros()).map_err(|_| Errno::EOVERFLOW)?;
     let now = monotonic()?;
     // The clock counts from boot, so its seconds fit for a century.
@@ -98,7 +104,7 @@ pub(crate) fn process_time() -> nix::Result<Duration> {
     Ok(Duration::from(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?))
 }
 
-/// The monotonic clock, which all processes of a host share.
+/// The monotonic clock, which all processes of a host share. No system call where the kernel shows it in the vDSO.
 pub(crate) fn monotonic() -> nix::Result<Duration> {
     Ok(Duration::from(clock_gettime(ClockId::CLOCK_MONOTONIC)?))
 }
@@ -129,6 +135,7 @@ pub(crate) fn receive(socket: BorrowedFd<'_>) -> nix::Result<Report> {
         ([READY, ..], [Some(workspace), Some(scratch), Some(network)]) => {
             Ok(Report::Ready([workspace, scratch, network]))
         }
+        ([ARRIVED, ..], [None, None, None]) => Ok(Report::Arrived),
         ([PARKED, ..], [None, None, None]) => Ok(Report::Parked),
         ([FILTERED, seconds, nanos, used], [Some(listener), None, None]) => {
             let (at, used) = (Duration::new(seconds.into(), nanos), CpuTime::micros(used.into()));

@@ -12,15 +12,16 @@ use super::classify::{Facts, HostFault, classify};
 use super::identity::Identity;
 use super::next::{Next, NotStarted, Stage};
 use super::shape::Shape;
-use super::spawn::{self, Built, Init, Parked, Remains};
+use super::spawn::{self, Built, CommandProcess, Init, Remains};
 use super::streams::{Input, Outlet};
 use super::supervise::{Observed, Supervisor, Watch};
 use super::survivors::Survivors;
 use super::total::{Halt, SandboxTotal};
 use super::{measure, order, receipt};
-use crate::cgroup::{Group, GroupStats, Wants};
-use crate::meter::Shown;
+use crate::cgroup::{Gauge, Group, GroupStats, Wants};
+use crate::meter::Meter;
 use crate::slot::{Slot, Slots, UIDS_PER_SLOT};
+use crate::sys::fd;
 use crate::{Cancel, Command, Counted, Sandbox, SandboxError, Total};
 
 /// A jail and everything that must go when it goes, in the order it must go.
@@ -60,8 +61,11 @@ impl JailSandbox {
         let next = match Next::start(shape, &slot, &mut init, identity, total.as_mut(), wants) {
             Ok(next) => next,
             Err(lost) => {
+                // Nothing can be made in the jail of an init that has ended, which has said why.
+                let blamed = spawn::failure_of(shape, &mut init);
                 spawn::end(init);
-                return Err(lost.give_up());
+                let error = lost.give_up();
+                return Err(blamed.unwrap_or(error));
             }
         };
         match spawn::await_built(shape, &mut init) {
@@ -91,12 +95,13 @@ impl JailSandbox {
         }
     }
 
-    /// Waits until the next command's process waits for its command.
+    /// Waits until the next command's process has nothing left to do but to wait for its command.
     pub(crate) fn prepare(&mut self) -> Result<(), SandboxError> {
         if let Some(Next { group, wants, stage }) = self.next.take() {
             // Where it fails, the group goes with the jail.
             self.finished.extend(group);
-            let stage = Stage::Here(stage.settle(&self.shape, None)?);
+            let process = stage.settle(&self.shape, None)?;
+            let stage = Stage::Here(spawn::await_parked(&self.shape, process)?);
             self.next = Some(Next { group: self.finished.pop(), wants, stage });
         }
         // Waiting in a pool is not part of making it.
@@ -106,9 +111,9 @@ impl JailSandbox {
 
     /// Whether it could still run a command: neither its init nor a parked process has ended.
     pub(crate) fn is_alive(&self) -> bool {
-        let ended = |fd: BorrowedFd<'_>| is_readable(fd);
+        let ended = fd::is_readable;
         let parked = self.next.as_ref().is_none_or(|next| match &next.stage {
-            Stage::Here(parked) => !ended(parked.child.pidfd.as_fd()),
+            Stage::Here(process) => !ended(process.child.pidfd.as_fd()),
             Stage::Coming(_) => true,
         });
         parked && self.init.as_ref().is_some_and(|init| !ended(init.pidfd()))
@@ -126,8 +131,8 @@ impl JailSandbox {
         Ok(outcome)
     }
 
-    /// A parked process. Its group, which has what these limits want, becomes the present one.
-    fn take_parked(&mut self, wants: Wants) -> Result<Parked, SandboxError> {
+    /// A process for a command. Its group, which has what these limits want, becomes the present one.
+    fn take_process(&mut self, wants: Wants) -> Result<CommandProcess, SandboxError> {
         let init = self.init.as_mut().ok_or(SandboxError::Ended)?;
         let next = match self.next.take() {
             Some(next) if next.wants.covers(wants) => next,
@@ -203,19 +208,19 @@ impl JailSandbox {
             init.forget_namespaces();
         }
         self.group.as_deref_mut().map_or(Ok(()), Group::expect_stats)?;
-        let _shown = self.show(command, baseline);
         let watch = Watch {
             shape: &self.shape,
             limits,
             cancel,
             init: self.init.as_ref().ok_or(SandboxError::Ended)?,
-            parked: &job.parked,
+            process: &job.process,
             group: self.group.as_deref(),
             baseline,
             processors: measure::processors(limits.cpus.as_ref(), self.shape.processors),
             total: self.total.as_ref().map(|total| total.watch(self.shape.processors)).transpose()?,
             survivors: self.survivors(),
             last,
+            meter: self.meter(command),
             input,
             stdout,
             stderr,
@@ -245,15 +250,15 @@ impl JailSandbox {
         Ok(ended.elapsed())
     }
 
-    /// Shows the present command on its meter, if it has one, until what this gives is dropped.
+    /// The command's meter, if it has one, and what it is to show.
     /// It decides nothing, so where it cannot be had the command goes on without.
-    fn show(&self, command: &Command, baseline: CpuTime) -> Option<Shown> {
-        let (meter, group) = command.meter.as_ref().zip(self.group.as_deref())?;
+    fn meter(&self, command: &Command) -> Option<(Meter, Gauge)> {
+        let (meter, group) = command.meter.clone().zip(self.group.as_deref())?;
         let gauge = group.gauge().unwrap_or_else(|error| {
             tracing::debug!(%error, "a command runs without its meter");
             None
         });
-        gauge.map(|gauge| meter.show(gauge, baseline, Instant::now()))
+        gauge.map(|gauge| (meter, gauge))
     }
 
     /// The present command has ended.
@@ -374,9 +379,4 @@ fn identity_of(slot: &Slot) -> Identity {
     } else {
         Identity::Own { uid: nix::unistd::geteuid().as_raw(), gid: nix::unistd::getegid().as_raw() }
     }
-}
-
-fn is_readable(fd: BorrowedFd<'_>) -> bool {
-    let mut fds = [nix::poll::PollFd::new(fd, nix::poll::PollFlags::POLLIN)];
-    nix::poll::poll(&mut fds, nix::poll::PollTimeout::ZERO).is_ok_and(|ready| ready > 0)
 }

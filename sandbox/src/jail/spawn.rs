@@ -6,6 +6,7 @@ mod of_command;
 mod of_init;
 
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::socket::{setsockopt, sockopt};
@@ -13,11 +14,11 @@ use nix::sys::time::{TimeVal, TimeValLike};
 
 pub(crate) use self::luggage::Luggage;
 pub(crate) use self::of_command::{
-    Arriving, Parked, Process, abandon, await_parked, clone_command, clone_courier, last_words, not_spawned,
-    recall, start_command,
+    Arriving, CommandProcess, Process, abandon, await_parked, clone_command, clone_courier, last_words, meet,
+    not_spawned, recall, start_command,
 };
 pub(crate) use self::of_init::{
-    Built, Init, JOINED, NAMESPACES, Remains, await_built, clone_init, end, start_init,
+    Built, Init, JOINED, NAMESPACES, Remains, await_built, clone_init, end, failure_of, start_init,
 };
 use super::report::Failure;
 use super::shape::Shape;
@@ -26,6 +27,7 @@ use crate::{SandboxError, SetupStage};
 
 /// How long a process of ours may take for its next step before the host is called broken.
 const PATIENCE_SECS: i64 = 20;
+pub(crate) const PATIENCE: Duration = Duration::from_secs(PATIENCE_SECS.unsigned_abs());
 
 fn system(action: &'static str) -> impl Fn(Errno) -> SandboxError {
     move |errno| SandboxError::system(action, errno)

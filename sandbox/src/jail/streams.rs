@@ -351,3 +351,21 @@ pub(crate) fn allowance(limit: Bytes, written: u64) -> u64 {
 
 /// Bytes read from one pipe after the end: more than any pipe holds, less than survivors could write.
 pub(crate) const MOST_DRAINED: u64 = 4 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_buffer_grows_once_when_it_was_full() {
+        let mut buffer = Buffer::new();
+        let mut after = |count: usize| {
+            buffer.grow_after(count as u64);
+            buffer.as_mut().len()
+        };
+        let first = after(0);
+        assert_eq!(after(first - 1), first);
+        assert_eq!(after(first), CHUNK);
+        assert_eq!(after(CHUNK), CHUNK);
+    }
+}

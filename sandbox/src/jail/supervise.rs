@@ -3,7 +3,7 @@
 mod time;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use dayfly_jobs::{CpuTime, Limit, Limits, StartFailure};
 use nix::errno::Errno;
@@ -14,11 +14,12 @@ use self::time::Progress;
 use super::classify::{KillReason, overfull, start_failure};
 use super::report::{self, Report};
 use super::shape::Shape;
-use super::spawn::{self, Init, Parked};
+use super::spawn::{self, CommandProcess, Init};
 use super::streams::{self, Buffer, Input, Outlet, Taken};
 use super::survivors::Survivors;
 use super::{budget, total};
-use crate::cgroup::Group;
+use crate::cgroup::{Gauge, Group};
+use crate::meter::{Meter, Shown};
 use crate::sys::pidfd::{self, End, Ended};
 use crate::sys::sched::Urgency;
 use crate::sys::{fd, seccomp};
@@ -30,7 +31,7 @@ pub(crate) struct Watch<'a> {
     pub limits: &'a Limits,
     pub cancel: &'a Cancel,
     pub init: &'a Init,
-    pub parked: &'a Parked,
+    pub process: &'a CommandProcess,
     pub group: Option<&'a dyn Group>,
     /// CPU time the group had used before the command, as far as it is known.
     pub baseline: CpuTime,
@@ -42,6 +43,8 @@ pub(crate) struct Watch<'a> {
     pub survivors: Option<Survivors>,
     /// Whether the whole jail ends with this command.
     pub last: bool,
+    /// What shows the command while it runs, and from what.
+    pub meter: Option<(Meter, Gauge)>,
     pub input: Input,
     pub stdout: Outlet,
     pub stderr: Outlet,
@@ -102,6 +105,8 @@ pub(crate) struct Supervisor<'a> {
     input_bytes: u64,
     output_bytes: u64,
     buffer: Buffer,
+    /// Held while the command is shown.
+    shown: Option<Shown>,
 }
 
 impl<'a> Supervisor<'a> {
@@ -124,6 +129,7 @@ impl<'a> Supervisor<'a> {
             input_bytes: 0,
             output_bytes: 0,
             buffer: Buffer::new(),
+            shown: None,
             watch,
         }
     }
@@ -181,10 +187,10 @@ impl<'a> Supervisor<'a> {
         let always = PollFlags::POLLIN;
         let mut sources = vec![
             (Source::Init, watch.init.pidfd(), always),
-            (Source::Job, watch.parked.child.pidfd.as_fd(), always),
+            (Source::Job, watch.process.child.pidfd.as_fd(), always),
         ];
         if self.is_on_its_way() {
-            sources.push((Source::Report, watch.parked.report.as_fd(), always));
+            sources.push((Source::Report, watch.process.report.as_fd(), always));
         }
         let listener = self.listener.as_ref().map(|fd| (Source::Listener, fd.as_fd(), always));
         let cancel = watch.cancel.descriptor().map(|fd| (Source::Cancel, fd, always));
@@ -226,23 +232,10 @@ impl<'a> Supervisor<'a> {
     }
 
     fn hear_report(&mut self) -> Result<(), SandboxError> {
-        let report = report::receive(self.watch.parked.report.as_fd())
+        let report = report::receive(self.watch.process.report.as_fd())
             .map_err(|errno| SandboxError::system("hear from the command's process", errno))?;
         match report {
-            Report::Filtered { listener, at, used } => {
-                self.listener = Some(listener);
-                let now =
-                    report::monotonic().map_err(|errno| SandboxError::system("tell the time", errno))?;
-                self.started = Instant::now().checked_sub(now.saturating_sub(at)).unwrap_or(self.started);
-                self.progress.at = self.started;
-                // All that the group has used until then was its process, on its way.
-                if let Some(total) = &mut self.watch.total {
-                    total.add_spent(used.saturating_sub(self.watch.baseline));
-                }
-                self.watch.baseline = used;
-                self.is_next = true;
-                Ok(())
-            }
+            Report::Filtered { listener, at, used } => self.begin(listener, at, used),
             // The program runs, or its process died on the way: its end says of what.
             Report::Closed => {
                 self.heard_out = true;
@@ -263,10 +256,26 @@ impl<'a> Supervisor<'a> {
                     None => Err(spawn::setup_error(self.watch.shape, failure)),
                 }
             }
-            // It was not waited for any longer.
-            Report::Parked => Ok(()),
+            // It was not waited for any longer, or nobody asked.
+            Report::Arrived | Report::Parked => Ok(()),
             Report::Ready(_) => Err(SandboxError::CommandLost),
         }
+    }
+
+    /// The program is next: it began at that time, and what was used until then is not its own.
+    fn begin(&mut self, listener: OwnedFd, at: Duration, used: CpuTime) -> Result<(), SandboxError> {
+        let now = report::monotonic().map_err(|errno| SandboxError::system("tell the time", errno))?;
+        self.started = Instant::now().checked_sub(now.saturating_sub(at)).unwrap_or(self.started);
+        self.progress.at = self.started;
+        if let Some(total) = &mut self.watch.total {
+            total.add_spent(used.saturating_sub(self.watch.baseline));
+        }
+        // All that the group has used until then was its process, on its way.
+        self.watch.baseline = used;
+        self.shown = self.watch.meter.take().map(|(meter, gauge)| meter.show(gauge, used, self.started));
+        self.listener = Some(listener);
+        self.is_next = true;
+        Ok(())
     }
 
     /// Three things explain the death of our own process before its program started: ourselves, what earlier commands
@@ -328,21 +337,23 @@ impl<'a> Supervisor<'a> {
         }
         // The end of the PID namespace takes everything with it. Init dies slower than the command, which goes on
         // meanwhile.
-        let command = self.watch.parked.child.pidfd.as_fd();
+        let command = self.watch.process.child.pidfd.as_fd();
         pidfd::kill(command)
             .and_then(|()| pidfd::kill(self.watch.init.pidfd()))
             .map_err(|errno| SandboxError::system("kill the job", errno))
     }
 
     fn reap(&self) -> Result<Option<Ended>, SandboxError> {
-        pidfd::try_wait(self.watch.parked.child.pidfd.as_fd())
+        pidfd::try_wait(self.watch.process.child.pidfd.as_fd())
             .map_err(|errno| SandboxError::system("wait for the job", errno))
     }
 
-    /// The first process is gone. Ends the rest if the jail ends with it, and reads what is still in the
-    /// pipes: all that was written before, but not what survivors may go on writing.
+    /// The first process is gone, and what it had to say was heard. Ends the rest if the jail ends with it, and reads
+    /// what is still in the pipes: all that was written before, but not what survivors may go on writing.
     fn after_end(&mut self) -> Result<(), SandboxError> {
-        self.end_jail()?;
+        if !self.is_over {
+            self.end_jail()?;
+        }
         for source in [Source::Stdout, Source::Stderr] {
             self.drain(source)?;
         }

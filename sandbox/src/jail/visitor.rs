@@ -6,7 +6,7 @@
 
 use std::fs;
 
-use super::spawn::Parked;
+use super::spawn::CommandProcess;
 use crate::sys::sched;
 
 /// More processors than this are not visited each time, only that of the command's first process, as its main thread
@@ -15,7 +15,7 @@ const MOST: u32 = 8;
 
 /// Visits the processors on which a command runs, of so many that the host has. The caller must be urgent: else a visit
 /// may wait for the end of the command's turn, which may last longer than to the tick.
-pub(crate) fn visit(command: &Parked, processors: u32) {
+pub(crate) fn visit(command: &CommandProcess, processors: u32) {
     if processors <= MOST {
         sched::visit(|_| true);
     } else if let Some(last) = processor_of(command.child.pid) {

@@ -64,7 +64,7 @@ fn set_attributes(wanted: &libc::sched_attr) -> nix::Result<()> {
 }
 
 /// While it lives, a process of ours does not run on the processor where we were, so that it need not wait for us, nor
-/// we for it. Afterwards it may run wherever we may.
+/// we for it. Afterwards it may run wherever we may, if we still have the right to say so: for init it does not matter.
 ///
 /// The kernel does so by itself with a process that finds another processor idle. But a guest of KVM takes one that
 /// sleeps for one that the host has taken away (`vcpu_is_preempted`), and runs the process on ours.

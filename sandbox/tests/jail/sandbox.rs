@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use dayfly_jobs::{Bytes, CpuTime, Limit, Limits, Signal, StartFailure, Termination, WallTime};
-use dayfly_sandbox::{Cancel, Command, Meter, Pool, SandboxError};
+use dayfly_policies::Policy;
+use dayfly_sandbox::{Access, Bind, Cancel, Command, Meter, Pool, SandboxError, SetupStage};
 
-use crate::{jail, limits, shell, stdout};
+use crate::{jail, jail_of, jail_under, limits, shell, stdout};
 
 const OK: Termination = Termination::Exited { code: 0 };
 
@@ -33,6 +34,65 @@ fn background_processes_live_until_the_sandbox_ends() {
     let before = Instant::now();
     sandbox.destroy().unwrap();
     assert!(before.elapsed() < Duration::from_secs(5));
+}
+
+/// The jail begins to end while the last process of a command still does, which must change nothing about it.
+#[test]
+fn how_the_last_process_ended_is_told_whatever_way_it_took() {
+    let Some(jail) = jail("how_the_last_process_ended_is_told_whatever_way_it_took") else { return };
+    let leader_first = "import ctypes, threading, time; exit = lambda code: ctypes.CDLL(None).syscall(60, code); \
+                        threading.Thread(target=lambda: (time.sleep(0.001), exit(5))).start(); exit(5)";
+    for (command, times, code, bytes) in [
+        (shell("exec perl -e 'syscall 60, 3'"), 50, 3, 0),
+        (shell("exec perl -e '$| = 1; print \"x\" x 65536; syscall 231, 4'"), 50, 4, 65536),
+        (shell(&format!("exec python3 -c '{leader_first}'")), 10, 5, 0),
+    ] {
+        for _ in 0..times {
+            let outcome = jail.run(&command, &Cancel::never()).unwrap();
+            assert_eq!(outcome.termination, Termination::Exited { code });
+            assert_eq!(outcome.output.stdout.len(), bytes);
+        }
+    }
+}
+
+#[test]
+fn a_policy_need_not_let_the_time_be_told() {
+    let rest = r#"
+        description = "programs without a clock"
+        include = ["events", "files", "host", "memory", "self", "signals", "terminal", "threads"]
+        network.allowed = ["none"]
+        [limits]
+        cpu_time = "2s"
+        wall_time = "5s"
+        memory = "256M"
+        processes = 64
+        output = "16M"
+        disk = "64M"
+        inodes = 4096
+        open_files = 64
+        stack = "64M"
+        file_size = "64M"
+    "#;
+    let forbid = "[[forbid]]\ncalls = [\"clock_gettime\"]\nreason = \"it is a test\"";
+    for (name, rules) in [("clockless", ""), ("clock-forbidden", forbid)] {
+        let policy = Policy::parse(&format!("name = \"{name}\"\n{rest}\n{rules}"), name).unwrap();
+        let Some(jail) = jail_under(policy.clone(), "a_policy_need_not_let_the_time_be_told") else { return };
+        let command = Command::new("/usr/bin/true", policy.default_limits().clone());
+        let outcome = jail.run(&command, &Cancel::never()).unwrap();
+        assert_eq!(outcome.termination, OK, "{name}");
+    }
+}
+
+#[test]
+fn what_hinders_init_is_told_however_early_it_does() {
+    let name = "what_hinders_init_is_told_however_early_it_does";
+    let bind =
+        Bind { source: "/usr/bin".into(), target: "/usr/no/such/place".into(), access: Access::ReadOnly };
+    let Some(jail) = jail_of(name, |jail| jail.bind(bind)) else { return };
+    for _ in 0..50 {
+        let error = jail.run(&shell("true"), &Cancel::never()).unwrap_err();
+        assert!(matches!(error, SandboxError::Setup { stage: SetupStage::Fill, .. }), "{error:?}");
+    }
 }
 
 /// Leaves a process in the background that does something to everybody without a pause, once this command has ended.

@@ -18,7 +18,7 @@ impl JailSandbox {
         // What earlier commands were refused says nothing about this one.
         self.total.as_mut().map_or(Ok(false), SandboxTotal::has_refused)?;
         let total = self.total.as_ref().map(SandboxTotal::wants).unwrap_or_default();
-        let job = Job::new(self.take_parked(Wants::of(limits).and(total))?);
+        let job = Job::new(self.take_process(Wants::of(limits).and(total))?);
         if self.total.as_ref().map_or(Ok(false), SandboxTotal::is_overfull)? {
             drop(job);
             self.make_room()?;

@@ -22,9 +22,9 @@ use crate::{SandboxError, SetupStage};
 /// begin to count.
 const EXPOSED_SECS: i64 = 1;
 
-/// A process that waits for its command.
+/// A command's process that can be sent its command, and does nothing without.
 #[derive(Debug)]
-pub(crate) struct Parked {
+pub(crate) struct CommandProcess {
     pub child: Child,
     pub report: OwnedFd,
 }
@@ -151,40 +151,51 @@ pub(crate) fn last_words(shape: &Shape, arriving: &Arriving) -> Option<SandboxEr
     }
 }
 
-/// Waits until the command's process waits for its command.
+/// Waits until the command's process can be sent its command.
 ///
 /// Until it gets its command that process is our own user's. Without root so is the job, which may signal it from
 /// when it is in the jail; then it is taken as it is, dead or late, and judged by how it ends.
-pub(crate) fn await_parked(
+pub(crate) fn meet(
     shape: &Shape,
     arriving: Arriving,
     survivors: Option<Survivors>,
-) -> Result<Parked, SandboxError> {
+) -> Result<CommandProcess, SandboxError> {
     let Arriving { process, report } = arriving;
     let child = match process {
         Process::OfCommand(child) => child,
         Process::Courier { child, born } => {
             pidfd::wait(child.pidfd.as_fd()).map_err(system("wait for the courier"))?;
             let Some(pid) = born.get() else {
-                return Err(not_parked(shape, report::receive(report.as_fd())));
+                return Err(not_heard(shape, report::receive(report.as_fd())));
             };
             Child { pid, pidfd: pidfd::open(pid).map_err(system("open a pidfd"))? }
         }
     };
-    let parked = Parked { child, report };
+    let process = CommandProcess { child, report };
     let exposed = survivors.is_some_and(|survivors| survivors.user == getuid().as_raw());
-    let hurried = if exposed { set_patience(&parked.report, EXPOSED_SECS) } else { Ok(()) };
-    match hurried.and_then(|()| report::receive(parked.report.as_fd())) {
-        Ok(Report::Parked) => Ok(parked),
-        Ok(Report::Closed) | Err(Errno::EAGAIN) if exposed => Ok(parked),
+    let hurried = if exposed { set_patience(&process.report, EXPOSED_SECS) } else { Ok(()) };
+    match hurried.and_then(|()| report::receive(process.report.as_fd())) {
+        Ok(Report::Arrived) => Ok(process),
+        Ok(Report::Closed) | Err(Errno::EAGAIN) if exposed => Ok(process),
         other => {
-            abandon(&parked);
-            Err(not_parked(shape, other))
+            abandon(&process);
+            Err(not_heard(shape, other))
         }
     }
 }
 
-fn not_parked(shape: &Shape, word: nix::Result<Report>) -> SandboxError {
+/// Waits until a process that is sent nothing yet has nothing left to do.
+pub(crate) fn await_parked(shape: &Shape, process: CommandProcess) -> Result<CommandProcess, SandboxError> {
+    match report::receive(process.report.as_fd()) {
+        Ok(Report::Parked) => Ok(process),
+        other => {
+            abandon(&process);
+            Err(not_heard(shape, other))
+        }
+    }
+}
+
+fn not_heard(shape: &Shape, word: nix::Result<Report>) -> SandboxError {
     match word {
         Ok(Report::Failed(failure)) => setup_error(shape, failure),
         Ok(_) => SandboxError::CommandLost,
@@ -193,8 +204,8 @@ fn not_parked(shape: &Shape, word: nix::Result<Report>) -> SandboxError {
 }
 
 /// Kills and reaps a process that will not be used.
-pub(crate) fn abandon(parked: &Parked) {
-    pidfd::end(parked.child.pidfd.as_fd());
+pub(crate) fn abandon(process: &CommandProcess) {
+    pidfd::end(process.child.pidfd.as_fd());
 }
 
 /// Kills and reaps a process on its way that is not needed any more.

@@ -17,7 +17,7 @@ use crate::jail::shape::Shape;
 use crate::sys::clone::{Child, CloneRequest, Cloned, clone3};
 use crate::sys::mount::{self, Attributes};
 use crate::sys::sched::Apart;
-use crate::sys::{message, pidfd, process};
+use crate::sys::{fd, message, pidfd, process};
 use crate::{SandboxError, SetupStage};
 
 /// A running init.
@@ -227,6 +227,12 @@ pub(crate) fn await_built(shape: &Shape, init: &mut Init) -> Result<Built, Sandb
         Ok(_) => Err(SandboxError::InitLost),
         Err(errno) => Err(SandboxError::system("hear from init", errno)),
     }
+}
+
+/// Why init has failed, if it has.
+pub(crate) fn failure_of(shape: &Shape, init: &mut Init) -> Option<SandboxError> {
+    // Before the first command's process is there it has nothing else to say.
+    fd::is_readable(init.control.as_fd()).then(|| await_built(shape, init).err()).flatten()
 }
 
 /// Ends a jail: everything in its PID namespace dies with init. Children of ours in it must have been

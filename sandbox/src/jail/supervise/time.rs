@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use dayfly_jobs::{CpuTime, Limit};
+use nix::errno::Errno;
 
 use super::Supervisor;
 use crate::SandboxError;
 use crate::jail::classify::KillReason;
+use crate::jail::spawn::PATIENCE;
 use crate::jail::{budget, total, visitor};
 use crate::sys::sched::Urgency;
 
@@ -26,13 +28,22 @@ impl Supervisor<'_> {
         if self.killed.is_some() {
             return Instant::now() + Duration::from_secs(1);
         }
+        if self.is_ours() {
+            return self.end_of_wall_time();
+        }
         let idle = self.watch.limits.idle_time.map(|idle| self.progress.at + idle.as_duration());
         let cpu = self.watch.group.map(|_| self.next_look);
         [idle, cpu].into_iter().flatten().fold(self.end_of_wall_time(), Instant::min)
     }
 
+    /// While its process is ours, a command cannot run into its limits, but we can lose patience with the host.
     fn end_of_wall_time(&self) -> Instant {
-        self.started + self.watch.limits.wall_time.as_duration()
+        self.started + if self.is_ours() { PATIENCE } else { self.watch.limits.wall_time.as_duration() }
+    }
+
+    /// Whether its process is still on its way to the program, where no other can have stopped it.
+    fn is_ours(&self) -> bool {
+        !self.is_next && self.watch.survivors.is_none()
     }
 
     /// Gets ready for an end that is near: who wakes late lets a command live beyond its limits. It lasts no longer than
@@ -61,6 +72,9 @@ impl Supervisor<'_> {
         let now = Instant::now();
         if self.killed.is_some() || now < self.deadline() {
             return Ok(());
+        }
+        if self.is_ours() {
+            return Err(SandboxError::system("hear from the command's process", Errno::ETIMEDOUT));
         }
         if now >= self.end_of_wall_time() {
             return self.kill(KillReason::Limit(Limit::WallTime));
@@ -102,7 +116,7 @@ impl Supervisor<'_> {
             self.hurry_if_due();
         }
         if self.is_near && self.urgency.is_some() && (used > self.seen || !self.idle) {
-            visitor::visit(self.watch.parked, self.watch.shape.processors);
+            visitor::visit(self.watch.process, self.watch.shape.processors);
             (used, wait) = self.glance()?;
             self.idle = used == self.seen;
         }
