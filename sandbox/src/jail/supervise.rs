@@ -1,9 +1,10 @@
 //! Watching one command from the moment it gets its order until its first process has ended.
 
+mod hear;
 mod time;
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use dayfly_jobs::{CpuTime, Limit, Limits, StartFailure};
 use nix::errno::Errno;
@@ -11,10 +12,9 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::time::TimeSpec;
 
 use self::time::Progress;
-use super::classify::{KillReason, overfull, start_failure};
-use super::report::{self, Report};
+use super::classify::KillReason;
 use super::shape::Shape;
-use super::spawn::{self, CommandProcess, Init};
+use super::spawn::{CommandProcess, Init};
 use super::streams::{self, Buffer, Input, Outlet, Taken};
 use super::survivors::Survivors;
 use super::{budget, total};
@@ -22,8 +22,7 @@ use crate::cgroup::{Gauge, Group};
 use crate::meter::{Meter, Shown};
 use crate::sys::pidfd::{self, End, Ended};
 use crate::sys::sched::Urgency;
-use crate::sys::{fd, seccomp};
-use crate::{Cancel, SandboxError, SetupStage};
+use crate::{Cancel, SandboxError};
 
 /// What a supervisor watches and what it may do.
 pub(crate) struct Watch<'a> {
@@ -231,83 +230,6 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    fn hear_report(&mut self) -> Result<(), SandboxError> {
-        let report = report::receive(self.watch.process.report.as_fd())
-            .map_err(|errno| SandboxError::system("hear from the command's process", errno))?;
-        match report {
-            Report::Filtered { listener, at, used } => self.begin(listener, at, used),
-            // The program runs, or its process died on the way: its end says of what.
-            Report::Closed => {
-                self.heard_out = true;
-                Ok(())
-            }
-            Report::Failed(failure) if let Some(limit) = overfull(&failure) => {
-                self.heard_out = true;
-                self.kill(KillReason::Limit(limit))
-            }
-            Report::Failed(failure) => {
-                self.not_started = match failure.stage {
-                    SetupStage::Exec => start_failure(failure.errno),
-                    SetupStage::Workdir => Some(StartFailure::BadWorkdir),
-                    _ => None,
-                };
-                match self.not_started {
-                    Some(_) => Ok(()),
-                    None => Err(spawn::setup_error(self.watch.shape, failure)),
-                }
-            }
-            // It was not waited for any longer, or nobody asked.
-            Report::Arrived | Report::Parked => Ok(()),
-            Report::Ready(_) => Err(SandboxError::CommandLost),
-        }
-    }
-
-    /// The program is next: it began at that time, and what was used until then is not its own.
-    fn begin(&mut self, listener: OwnedFd, at: Duration, used: CpuTime) -> Result<(), SandboxError> {
-        let now = report::monotonic().map_err(|errno| SandboxError::system("tell the time", errno))?;
-        self.started = Instant::now().checked_sub(now.saturating_sub(at)).unwrap_or(self.started);
-        self.progress.at = self.started;
-        if let Some(total) = &mut self.watch.total {
-            total.add_spent(used.saturating_sub(self.watch.baseline));
-        }
-        // All that the group has used until then was its process, on its way.
-        self.watch.baseline = used;
-        self.shown = self.watch.meter.take().map(|(meter, gauge)| meter.show(gauge, used, self.started));
-        self.listener = Some(listener);
-        self.is_next = true;
-        Ok(())
-    }
-
-    /// Three things explain the death of our own process before its program started: ourselves, what earlier commands
-    /// left, and want of memory.
-    fn explain_early_death(&self, dead: Ended) -> Result<(), SandboxError> {
-        let early = self.heard_out && !self.is_next && self.killed.is_none();
-        if !early || self.watch.survivors.is_some_and(|survivors| survivors.can_have_ended(dead)) {
-            return Ok(());
-        }
-        let stats = self.watch.group.map(Group::stats).transpose()?;
-        let starved = stats.is_some_and(|stats| stats.oom_kills > 0);
-        if starved { Ok(()) } else { Err(SandboxError::CommandLost) }
-    }
-
-    fn hear_filter(&mut self) -> Result<(), SandboxError> {
-        let Some(listener) = &self.listener else { return Ok(()) };
-        match seccomp::receive(listener.as_fd()) {
-            Ok(Some(call)) => {
-                let name = dayfly_policies::syscall_name(call.arch, call.number);
-                self.kill(KillReason::Forbidden(name))
-            }
-            Ok(None) if fd::is_hung_up(listener.as_fd()) => {
-                // Nobody is left who could make a call: all are ending. So may the jail, beside them.
-                self.listener = None;
-                self.is_over = true;
-                self.end_jail()
-            }
-            Ok(None) => Ok(()),
-            Err(errno) => Err(SandboxError::system("hear from the system call filter", errno)),
-        }
-    }
-
     /// Reads once from an outlet; kills the command when it has written too much.
     fn read_output(&mut self, source: Source) -> Result<Taken, SandboxError> {
         let limit = self.watch.limits.output;
@@ -377,14 +299,6 @@ impl<'a> Supervisor<'a> {
                 Taken::Behind => self.watch.stderr.wait_for_room()?,
                 Taken::Nothing | Taken::End => break,
             }
-        }
-        Ok(())
-    }
-
-    /// What the command's process said before it ended may still be unread.
-    fn hear_out_report(&mut self) -> Result<(), SandboxError> {
-        while !self.heard_out && self.not_started.is_none() {
-            self.hear_report()?;
         }
         Ok(())
     }
