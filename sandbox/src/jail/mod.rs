@@ -6,6 +6,7 @@
 mod budget;
 mod child;
 mod classify;
+mod delivery;
 mod identity;
 mod init;
 mod measure;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 use dayfly_jobs::{Limit, Outcome};
 use dayfly_policies::Policy;
 
+use self::delivery::Delivery;
 pub use self::pool::Pool;
 use self::sandbox::JailSandbox;
 use self::shape::Shape;
@@ -89,7 +91,10 @@ impl Jail {
     /// A fault of ours or of the host, or something that cannot be enforced here. What the program did,
     /// however bad, is `Ok`.
     pub fn run(&self, command: &Command, cancel: &Cancel) -> Result<Outcome, SandboxError> {
-        JailSandbox::create(&self.shape, &self.slots, Wants::of(&command.limits))?.run_last(command, cancel)
+        let wants = Wants::of(&command.limits);
+        let meanwhile = || Delivery::new(command, self.shape.counted);
+        let (sandbox, delivery) = JailSandbox::create_while(&self.shape, &self.slots, wants, meanwhile)?;
+        sandbox.run_last(command, delivery?, cancel)
     }
 
     /// Makes a jail that can run several commands.

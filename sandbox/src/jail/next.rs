@@ -1,9 +1,5 @@
 //! The process of a command that is not known yet, on its way or waiting.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
-
-use nix::errno::Errno;
-
 use super::identity::Identity;
 use super::shape::Shape;
 use super::spawn::{self, Arriving, CommandProcess, Init};
@@ -12,7 +8,6 @@ use super::total::{self, SandboxTotal};
 use crate::SandboxError;
 use crate::cgroup::{Group, Wants};
 use crate::slot::Slot;
-use crate::sys::message;
 
 /// The process of a command that is not known yet, and its group.
 #[derive(Debug)]
@@ -102,16 +97,6 @@ pub(crate) struct Job {
 impl Job {
     pub(crate) fn new(process: CommandProcess) -> Self {
         Self { process, reaped: false }
-    }
-
-    /// Gives it its command and standard streams. One that is dead already is judged by how it ended.
-    pub(crate) fn send(&self, order: &OwnedFd, streams: [&OwnedFd; 3]) -> Result<(), SandboxError> {
-        let [stdin, stdout, stderr] = streams.map(AsRawFd::as_raw_fd);
-        let fds = [order.as_raw_fd(), stdin, stdout, stderr];
-        match message::send(self.process.report.as_fd(), b"!", &fds) {
-            Ok(()) | Err(Errno::EPIPE | Errno::ECONNRESET) => Ok(()),
-            Err(errno) => Err(SandboxError::system("send the command", errno)),
-        }
     }
 
     /// The supervisor has waited for it.

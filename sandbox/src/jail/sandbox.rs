@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use dayfly_jobs::{CpuTime, Limits, Outcome, Termination, Usage, WallTime};
 
 use super::classify::{Facts, HostFault, classify};
+use super::delivery::Delivery;
 use super::identity::Identity;
 use super::next::{Next, NotStarted, Stage};
 use super::shape::Shape;
 use super::spawn::{self, Built, CommandProcess, Init, Remains};
-use super::streams::{Input, Outlet};
 use super::supervise::{Observed, Supervisor, Watch};
 use super::survivors::Survivors;
 use super::total::{Halt, SandboxTotal};
-use super::{measure, order, receipt};
+use super::{measure, receipt};
 use crate::cgroup::{Gauge, Group, GroupStats, Wants};
 use crate::meter::Meter;
 use crate::slot::{Slot, Slots, UIDS_PER_SLOT};
@@ -53,6 +53,16 @@ pub(crate) struct JailSandbox {
 impl JailSandbox {
     /// Makes a jail. Its first command's process is under way when this returns.
     pub(crate) fn create(shape: &Arc<Shape>, slots: &Slots, wants: Wants) -> Result<Self, SandboxError> {
+        Self::create_while(shape, slots, wants, || ()).map(|(sandbox, ())| sandbox)
+    }
+
+    /// The same, and does something meanwhile that takes time.
+    pub(crate) fn create_while<T>(
+        shape: &Arc<Shape>,
+        slots: &Slots,
+        wants: Wants,
+        meanwhile: impl FnOnce() -> T,
+    ) -> Result<(Self, T), SandboxError> {
         let born = Instant::now();
         let slot = slots.acquire(shape.driver.as_deref())?;
         let identity = identity_of(&slot);
@@ -68,31 +78,32 @@ impl JailSandbox {
                 return Err(blamed.unwrap_or(error));
             }
         };
-        match spawn::await_built(shape, &mut init) {
-            Ok(built) => Ok(Self {
-                shape: Arc::clone(shape),
-                identity,
-                built,
-                next: Some(next),
-                group: None,
-                total,
-                finished: Vec::new(),
-                init: Some(init),
-                remains: None,
-                slot,
-                born: Some(born),
-                used: false,
-            }),
+        let done = meanwhile();
+        let built = match spawn::await_built(shape, &mut init) {
+            Ok(built) => built,
             Err(error) => {
-                let error = match error {
-                    SandboxError::CommandLost => next.last_words(shape).unwrap_or(error),
-                    _ => error,
-                };
+                let words = Some(&next).filter(|_| matches!(error, SandboxError::CommandLost));
+                let error = words.and_then(|next| next.last_words(shape)).unwrap_or(error);
                 next.discard();
                 spawn::end(init);
-                Err(error)
+                return Err(error);
             }
-        }
+        };
+        let sandbox = Self {
+            shape: Arc::clone(shape),
+            identity,
+            built,
+            next: Some(next),
+            group: None,
+            total,
+            finished: Vec::new(),
+            init: Some(init),
+            remains: None,
+            slot,
+            born: Some(born),
+            used: false,
+        };
+        Ok((sandbox, done))
     }
 
     /// Waits until the next command's process has nothing left to do but to wait for its command.
@@ -120,8 +131,13 @@ impl JailSandbox {
     }
 
     /// Runs a command with which the jail ends, and removes the jail.
-    pub(crate) fn run_last(mut self, command: &Command, cancel: &Cancel) -> Result<Outcome, SandboxError> {
-        let mut outcome = self.execute(command, cancel, true)?;
+    pub(crate) fn run_last(
+        mut self,
+        command: &Command,
+        delivery: Delivery,
+        cancel: &Cancel,
+    ) -> Result<Outcome, SandboxError> {
+        let mut outcome = self.execute(command, Some(delivery), cancel, true)?;
         let start = Instant::now();
         self.tidy_up()?;
         self.remove()?;
@@ -163,7 +179,13 @@ impl JailSandbox {
         left.then(|| Survivors { user: self.identity.job() })
     }
 
-    fn execute(&mut self, command: &Command, cancel: &Cancel, last: bool) -> Result<Outcome, SandboxError> {
+    fn execute(
+        &mut self,
+        command: &Command,
+        delivery: Option<Delivery>,
+        cancel: &Cancel,
+        last: bool,
+    ) -> Result<Outcome, SandboxError> {
         let start = self.born.take().unwrap_or_else(Instant::now);
         receipt::check(&self.shape, &command.limits)?;
         self.tidy_up()?;
@@ -172,7 +194,7 @@ impl JailSandbox {
         }
         let begun = match self.overrun()? {
             Some(limit) => Err(Halt::NoRoom(limit)),
-            None => self.attempt(start, command, cancel, last),
+            None => self.attempt(start, command, delivery, cancel, last),
         };
         let limit = match begun {
             Ok(outcome) => return Ok(outcome),
@@ -187,14 +209,12 @@ impl JailSandbox {
         &mut self,
         start: Instant,
         command: &Command,
+        delivery: Option<Delivery>,
         cancel: &Cancel,
         last: bool,
     ) -> Result<Outcome, Halt> {
         let limits = &command.limits;
-        let order = order::write(command)?;
-        let (input, stdin) = Input::open(&command.stdin, self.shape.counted)?;
-        let (stdout, stdout_end) = Outlet::open(&command.stdout)?;
-        let (stderr, stderr_end) = Outlet::open_beside(&command.stderr, &stdout_end)?;
+        let delivery = delivery.map_or_else(|| Delivery::new(command, self.shape.counted), Ok)?;
         let job = self.job(limits)?;
         let mut enforced_by = receipt::enforce(&self.shape, limits, self.group.as_deref_mut())?;
         let baseline = self.group.as_deref().map_or(Ok(CpuTime::default()), Group::cpu_time)?;
@@ -202,8 +222,7 @@ impl JailSandbox {
             total.grant(limits.cpu_time, baseline)?;
             total.note(&mut enforced_by);
         }
-        job.send(&order, [&stdin, &stdout_end, &stderr_end])?;
-        drop((order, stdin, stdout_end, stderr_end));
+        let streams = delivery.hand_over(job.process.report.as_fd())?;
         if last && let Some(init) = &mut self.init {
             init.forget_namespaces();
         }
@@ -221,9 +240,7 @@ impl JailSandbox {
             survivors: self.survivors(),
             last,
             meter: self.meter(command),
-            input,
-            stdout,
-            stderr,
+            streams,
         };
         let (observed, stdout, stderr) = Supervisor::new(watch, Instant::now()).run()?;
         job.reaped();
@@ -338,7 +355,7 @@ impl Sandbox for JailSandbox {
     }
 
     fn exec(&mut self, command: &Command, cancel: &Cancel) -> Result<Outcome, SandboxError> {
-        let outcome = self.execute(command, cancel, false);
+        let outcome = self.execute(command, None, cancel, false);
         if outcome.is_err() {
             // What state the jail is in is not known, so nothing more may run in it.
             self.end();

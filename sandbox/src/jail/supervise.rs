@@ -13,9 +13,10 @@ use nix::sys::time::TimeSpec;
 
 use self::time::Progress;
 use super::classify::KillReason;
+use super::delivery::Streams;
 use super::shape::Shape;
 use super::spawn::{CommandProcess, Init};
-use super::streams::{self, Buffer, Input, Outlet, Taken};
+use super::streams::{self, Buffer, Outlet, Taken};
 use super::survivors::Survivors;
 use super::{budget, total};
 use crate::cgroup::{Gauge, Group};
@@ -44,9 +45,7 @@ pub(crate) struct Watch<'a> {
     pub last: bool,
     /// What shows the command while it runs, and from what.
     pub meter: Option<(Meter, Gauge)>,
-    pub input: Input,
-    pub stdout: Outlet,
-    pub stderr: Outlet,
+    pub streams: Streams,
 }
 
 /// What was observed.
@@ -166,7 +165,7 @@ impl<'a> Supervisor<'a> {
             input_bytes: self.input_bytes,
             output_bytes: self.output_bytes,
         };
-        Ok((observed, self.watch.stdout, self.watch.stderr))
+        Ok((observed, self.watch.streams.stdout, self.watch.streams.stderr))
     }
 
     /// Sleeps until something happens or is due, and tells what happened.
@@ -199,9 +198,9 @@ impl<'a> Supervisor<'a> {
         let alive = self.killed.is_none() && !self.is_over;
         sources.extend([listener, cancel, memory].into_iter().flatten().filter(|_| alive));
         let streams = [
-            (Source::Input, watch.input.interest()),
-            (Source::Stdout, watch.stdout.interest()),
-            (Source::Stderr, watch.stderr.interest()),
+            (Source::Input, watch.streams.input.interest()),
+            (Source::Stdout, watch.streams.stdout.interest()),
+            (Source::Stderr, watch.streams.stderr.interest()),
         ];
         sources.extend(streams.into_iter().filter_map(|(source, interest)| {
             interest.filter(|_| alive).map(|(fd, flags)| (source, fd, flags))
@@ -223,7 +222,7 @@ impl<'a> Supervisor<'a> {
             Source::Cancel => self.kill(KillReason::Cancelled),
             Source::OutOfMemory => self.kill(KillReason::Limit(Limit::Memory)),
             Source::Input => {
-                self.input_bytes += self.watch.input.advance()?;
+                self.input_bytes += self.watch.streams.input.advance()?;
                 Ok(())
             }
             Source::Stdout | Source::Stderr => self.read_output(source).map(drop),
@@ -234,7 +233,11 @@ impl<'a> Supervisor<'a> {
     fn read_output(&mut self, source: Source) -> Result<Taken, SandboxError> {
         let limit = self.watch.limits.output;
         let allowed = streams::allowance(limit, self.output_bytes);
-        let outlet = if source == Source::Stdout { &mut self.watch.stdout } else { &mut self.watch.stderr };
+        let outlet = if source == Source::Stdout {
+            &mut self.watch.streams.stdout
+        } else {
+            &mut self.watch.streams.stderr
+        };
         let taken = outlet.advance(self.buffer.as_mut(), allowed)?;
         if let Taken::Bytes(count) = taken {
             self.buffer.grow_after(count);
@@ -295,8 +298,8 @@ impl<'a> Supervisor<'a> {
         while self.output_bytes - before < streams::MOST_DRAINED {
             match self.read_output(source)? {
                 Taken::Bytes(_) => {}
-                Taken::Behind if source == Source::Stdout => self.watch.stdout.wait_for_room()?,
-                Taken::Behind => self.watch.stderr.wait_for_room()?,
+                Taken::Behind if source == Source::Stdout => self.watch.streams.stdout.wait_for_room()?,
+                Taken::Behind => self.watch.streams.stderr.wait_for_room()?,
                 Taken::Nothing | Taken::End => break,
             }
         }
