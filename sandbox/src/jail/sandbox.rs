@@ -139,7 +139,8 @@ impl JailSandbox {
     ) -> Result<Outcome, SandboxError> {
         let mut outcome = self.execute(command, Some(delivery), cancel, true)?;
         let start = Instant::now();
-        self.tidy_up()?;
+        // Nothing lives in them any more. Init may still be ending.
+        self.finished.drain(..).try_for_each(Group::remove)?;
         self.remove()?;
         let removal: WallTime = start.elapsed().into();
         outcome.timings.teardown =
@@ -227,6 +228,7 @@ impl JailSandbox {
             init.forget_namespaces();
         }
         self.group.as_deref_mut().map_or(Ok(()), Group::expect_stats)?;
+        let online = self.shape.processors()?;
         let watch = Watch {
             shape: &self.shape,
             limits,
@@ -235,10 +237,11 @@ impl JailSandbox {
             process: &job.process,
             group: self.group.as_deref(),
             baseline,
-            processors: measure::processors(limits.cpus.as_ref(), self.shape.processors),
-            total: self.total.as_ref().map(|total| total.watch(self.shape.processors)).transpose()?,
+            processors: measure::processors(limits.cpus.as_ref(), online),
+            total: self.total.as_ref().map(|total| total.watch(online)).transpose()?,
             survivors: self.survivors(),
             last,
+            online,
             meter: self.meter(command),
             streams,
         };

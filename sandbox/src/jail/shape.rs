@@ -1,7 +1,7 @@
 //! What all jails of one shape share: computed once, used for any number of them.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use dayfly_jobs::Limit;
 use dayfly_policies::Policy;
@@ -21,8 +21,8 @@ pub(crate) struct Shape {
     /// The policy's filter in the kernel's layout.
     pub filter: Vec<libc::sock_filter>,
     pub landlock: Option<Abi>,
-    /// The processors of this host.
-    pub processors: u32,
+    /// The processors of this host, when they were counted.
+    processors: OnceLock<u32>,
     pub counted: Counted,
     pub waived: BTreeSet<Limit>,
     /// How cgroups are made here; `None` where there are none to be had and every limit that needs them is
@@ -37,6 +37,14 @@ impl Shape {
     /// unless they say otherwise, and who wants less is served as well.
     pub(crate) fn likely_wants(&self) -> Wants {
         Wants { cpu_quota: self.counted == Counted::InTotal, cpu_set: false }
+    }
+
+    /// The processors of this host. Counted when that is first asked, which no program has to wait for.
+    pub(crate) fn processors(&self) -> Result<u32, SandboxError> {
+        match self.processors.get() {
+            Some(count) => Ok(*count),
+            None => measure::online().map(|count| *self.processors.get_or_init(|| count)),
+        }
     }
 
     /// The same with a template of its own.
@@ -62,7 +70,7 @@ impl Shape {
             policy: Arc::clone(&spec.policy),
             filter: filter.collect(),
             landlock: Abi::of_kernel(),
-            processors: measure::online()?,
+            processors: OnceLock::new(),
             counted: spec.counted,
             waived: spec.waive.clone(),
             driver,

@@ -35,8 +35,9 @@ pub(crate) struct Watch<'a> {
     pub group: Option<&'a dyn Group>,
     /// CPU time the group had used before the command, as far as it is known.
     pub baseline: CpuTime,
-    /// How many processors the command can use at once.
+    /// How many processors the command can use at once, and how many there are.
     pub processors: u32,
+    pub online: u32,
     /// The CPU time of all commands together, if that has a limit.
     pub total: Option<total::Watch<'a>>,
     /// What earlier commands may have left running.

@@ -116,7 +116,7 @@ impl Supervisor<'_> {
             self.hurry_if_due();
         }
         if self.is_near && self.urgency.is_some() && (used > self.seen || !self.idle) {
-            visitor::visit(self.watch.process, self.watch.shape.processors);
+            visitor::visit(self.watch.process, self.watch.online);
             (used, wait) = self.glance()?;
             self.idle = used == self.seen;
         }
