@@ -16,6 +16,8 @@ use super::v1::{self, V1};
 use super::v2::V2;
 use super::{CgroupError, Driver};
 
+/// Where hosts have their control groups.
+const USUAL: &str = "/sys/fs/cgroup";
 /// The name of the parent group on version 1.
 const OURS: &str = "dayfly";
 
@@ -33,10 +35,16 @@ pub(crate) fn detect(
     parent: Option<&Path>,
     waived: &BTreeSet<Limit>,
 ) -> Result<Arc<dyn Driver>, CgroupError> {
-    let mountinfo = mountinfo()?;
-    let hierarchies = if is_unified(&mountinfo) { None } else { v1::find(&mountinfo) };
-    let Some(hierarchies) = hierarchies else {
-        return Ok(Arc::new(V2::open(&unified(&mountinfo)?, parent)?));
+    let hierarchies = match v1::in_usual_places(Path::new(USUAL)) {
+        Some(hierarchies) => hierarchies,
+        None => {
+            let mountinfo = mountinfo()?;
+            let found = if is_unified(&mountinfo) { None } else { v1::find(&mountinfo) };
+            match found {
+                Some(hierarchies) => hierarchies,
+                None => return Ok(Arc::new(V2::open(&unified(&mountinfo)?, parent)?)),
+            }
+        }
     };
     if !geteuid().is_root() {
         return Err(CgroupError::unusable(
@@ -71,7 +79,7 @@ fn mountinfo() -> Result<String, CgroupError> {
 
 /// Whether version 2 is where a host has its only version. What else is mounted there is somebody's relic.
 fn is_unified(mountinfo: &str) -> bool {
-    parse::unified_mounts(mountinfo).iter().any(|mount| mount.point == Path::new("/sys/fs/cgroup"))
+    parse::unified_mounts(mountinfo).iter().any(|mount| mount.point == Path::new(USUAL))
 }
 
 fn unified(mountinfo: &str) -> Result<Mount, CgroupError> {

@@ -8,13 +8,15 @@ mod seats;
 mod total;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use cgroups_rs::fs::cgroup::Cgroup;
 use cgroups_rs::fs::hierarchies::V1 as Mounts;
 use dayfly_jobs::Limit;
 use nix::errno::Errno;
+use nix::sys::stat::stat;
+use nix::sys::statfs::{CGROUP_SUPER_MAGIC, statfs};
 
 use super::files::{self, Dir};
 use super::lack::{Facility, Lack, host_has_swap};
@@ -92,6 +94,25 @@ struct Facts {
     lacks: Vec<Lack>,
     /// Whether swap is accounted, so that a limit on memory and swap together can be set.
     memsw: bool,
+}
+
+/// The hierarchies with the controllers we use where distributions mount them, each under its name below this folder;
+/// `None` where one of them is not there. To ask for all mounts takes several times as long.
+pub(super) fn in_usual_places(folder: &Path) -> Option<Hierarchies> {
+    let mut found: Vec<(u64, Hierarchy)> = Vec::new();
+    for role in Role::ALL {
+        let point = folder.join(role.controller());
+        if statfs(&point).ok()?.filesystem_type() != CGROUP_SUPER_MAGIC {
+            return None;
+        }
+        // Several controllers on one hierarchy are links to one place.
+        let device = stat(&point).ok()?.st_dev;
+        match found.iter_mut().find(|(other, _)| *other == device) {
+            Some((_, hierarchy)) => hierarchy.roles |= role.bit(),
+            None => found.push((device, Hierarchy { point, roles: role.bit() })),
+        }
+    }
+    Some(Hierarchies(found.into_iter().map(|(_, hierarchy)| hierarchy).collect()))
 }
 
 /// The hierarchies of version 1, or `None` when none of them has a controller that every group needs.
@@ -294,4 +315,21 @@ fn facts(hierarchies: &[Hierarchy]) -> Result<Facts, CgroupError> {
 
 fn mount_fix(controller: &str) -> String {
     format!("mount -t cgroup -o {controller} none /sys/fs/cgroup/{controller}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_places_are_those_of_the_mounts() {
+        assert!(in_usual_places(Path::new("/nowhere")).is_none());
+        assert!(in_usual_places(Path::new("/sys/fs")).is_none());
+        let Some(found) = in_usual_places(Path::new("/sys/fs/cgroup")) else { return };
+        let mounted = find(&std::fs::read_to_string("/proc/self/mountinfo").unwrap()).unwrap();
+        let seen = |Hierarchies(all): Hierarchies| -> Vec<_> {
+            all.into_iter().map(|one| (one.point.canonicalize().unwrap(), one.roles)).collect()
+        };
+        assert_eq!(seen(found), seen(mounted));
+    }
 }
