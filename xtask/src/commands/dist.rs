@@ -4,7 +4,8 @@
 //! millisecond sooner than one that has them put together at each start. Host names are looked up in files and by DNS; what
 //! else a host's `/etc/nsswitch.conf` names works where its C library is the one that was linked.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use crate::args::Args;
 use crate::commands::Command;
@@ -46,7 +47,17 @@ pub(crate) fn build(repo: &Repo) -> Result<PathBuf, Error> {
     // It would go before ours.
     cargo.command.env_remove("CARGO_ENCODED_RUSTFLAGS");
     cargo.run()?;
-    Ok(repo.target()?.join(host).join("dist/dayfly"))
+    copied(&repo.target()?.join(host).join("dist/dayfly"), repo.target()?.join("dayfly"))
+}
+
+/// A copy, as every installed program is: the kernel holds what a linker wrote in small pieces, which are slower to start
+/// from.
+fn copied(built: &Path, to: PathBuf) -> Result<PathBuf, Error> {
+    // The last copy may be running.
+    let fresh = to.with_extension("new");
+    fs::copy(built, &fresh).map_err(|error| Error::file(&fresh, error))?;
+    fs::rename(&fresh, &to).map_err(|error| Error::file(&to, error))?;
+    Ok(to)
 }
 
 /// The flags of whoever called us, and ours.
