@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use dayfly_sandbox::Cancel;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::{flag, low_level};
 
 use crate::error::CliError;
@@ -28,6 +28,8 @@ impl Caught {
 /// jail's init sees our end and the kernel kills the job. A signal that was ignored when we started (`nohup`,
 /// background jobs) stays ignored. All of it happens in the handlers: one more thread would slow down every jail.
 pub(crate) fn watch(cancel: &Cancel) -> Result<Caught, CliError> {
+    // To write beyond a limit on the size of files is an error to be told, not our end.
+    flag::register(SIGXFSZ, Arc::default()).map_err(CliError::Signals)?;
     let (caught, armed) = (Caught::default(), Arc::new(AtomicBool::new(false)));
     for (place, (signal, _)) in WATCHED.iter().enumerate() {
         if Cancel::is_ignored(*signal).map_err(CliError::Signals)? {
