@@ -3,27 +3,28 @@
 //! Only for root. A group is a folder of one name in every hierarchy it needs.
 
 mod group;
+mod hierarchies;
 mod kill;
 mod seats;
 mod total;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use cgroups_rs::fs::cgroup::Cgroup;
 use cgroups_rs::fs::hierarchies::V1 as Mounts;
 use dayfly_jobs::Limit;
 use nix::errno::Errno;
-use nix::sys::stat::stat;
-use nix::sys::statfs::{CGROUP_SUPER_MAGIC, statfs};
 
 use super::files::{self, Dir};
 use super::lack::{Facility, Lack, host_has_swap};
-use super::{CgroupError, Claim, Driver, Group, GroupName, Layout, TotalGroup, Wants, claim, make, parse};
+use super::{CgroupError, Claim, Driver, Group, GroupName, Layout, TotalGroup, Wants, claim, make};
 use group::V1Group;
+use hierarchies::{Hierarchies, Hierarchy};
 use seats::Seat;
 use total::V1Total;
+
+pub(super) use hierarchies::{find, in_usual_places};
 
 use crate::slot::SlotNumber;
 
@@ -66,17 +67,6 @@ impl Role {
     }
 }
 
-/// A mounted hierarchy and the controllers on it, as bits.
-#[derive(Debug)]
-struct Hierarchy {
-    point: PathBuf,
-    roles: u8,
-}
-
-/// What [`find`] found.
-#[derive(Debug)]
-pub(super) struct Hierarchies(Vec<Hierarchy>);
-
 /// The driver.
 #[derive(Debug)]
 pub(super) struct V1 {
@@ -94,32 +84,6 @@ struct Facts {
     lacks: Vec<Lack>,
     /// Whether swap is accounted, so that a limit on memory and swap together can be set.
     memsw: bool,
-}
-
-/// The hierarchies with the controllers we use where distributions mount them, each under its name below this folder;
-/// `None` where one of them is not there. To ask for all mounts takes several times as long.
-pub(super) fn in_usual_places(folder: &Path) -> Option<Hierarchies> {
-    let mut found: Vec<(u64, Hierarchy)> = Vec::new();
-    for role in Role::ALL {
-        let point = folder.join(role.controller());
-        if statfs(&point).ok()?.filesystem_type() != CGROUP_SUPER_MAGIC {
-            return None;
-        }
-        // Several controllers on one hierarchy are links to one place.
-        let device = stat(&point).ok()?.st_dev;
-        match found.iter_mut().find(|(other, _)| *other == device) {
-            Some((_, hierarchy)) => hierarchy.roles |= role.bit(),
-            None => found.push((device, Hierarchy { point, roles: role.bit() })),
-        }
-    }
-    Some(Hierarchies(found.into_iter().map(|(_, hierarchy)| hierarchy).collect()))
-}
-
-/// The hierarchies of version 1, or `None` when none of them has a controller that every group needs.
-pub(super) fn find(mountinfo: &str) -> Option<Hierarchies> {
-    let found = hierarchies(mountinfo);
-    let all = found.iter().fold(0, |bits, hierarchy| bits | hierarchy.roles);
-    Role::NEEDED.into_iter().any(|role| all & role.bit() != 0).then_some(Hierarchies(found))
 }
 
 impl V1 {
@@ -223,21 +187,6 @@ fn first(parents: &[Seat]) -> Result<&Seat, CgroupError> {
     parents.first().ok_or_else(|| CgroupError::unusable("no hierarchy is left", mount_fix("pids")))
 }
 
-/// The hierarchies with the controllers we use, where they are mounted first; several controllers may share one.
-fn hierarchies(mountinfo: &str) -> Vec<Hierarchy> {
-    let mut found: Vec<Hierarchy> = Vec::new();
-    let mounts = parse::controller_mounts(mountinfo);
-    for role in Role::ALL {
-        let mount = mounts.iter().find(|(_, options)| options.contains(&role.controller()));
-        let Some((point, _)) = mount else { continue };
-        match found.iter_mut().find(|hierarchy| hierarchy.point == *point) {
-            Some(hierarchy) => hierarchy.roles |= role.bit(),
-            None => found.push(Hierarchy { point: point.clone(), roles: role.bit() }),
-        }
-    }
-    found
-}
-
 /// Opens the parents. Where one is missing or half made, the library makes them all: a new cpuset must be
 /// filled, level by level, before anything can enter it.
 fn make_parents(name: &str, hierarchies: &[Hierarchy]) -> Result<Arc<[Seat]>, CgroupError> {
@@ -315,21 +264,4 @@ fn facts(hierarchies: &[Hierarchy]) -> Result<Facts, CgroupError> {
 
 fn mount_fix(controller: &str) -> String {
     format!("mount -t cgroup -o {controller} none /sys/fs/cgroup/{controller}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_usual_places_are_those_of_the_mounts() {
-        assert!(in_usual_places(Path::new("/nowhere")).is_none());
-        assert!(in_usual_places(Path::new("/sys/fs")).is_none());
-        let Some(found) = in_usual_places(Path::new("/sys/fs/cgroup")) else { return };
-        let mounted = find(&std::fs::read_to_string("/proc/self/mountinfo").unwrap()).unwrap();
-        let seen = |Hierarchies(all): Hierarchies| -> Vec<_> {
-            all.into_iter().map(|one| (one.point.canonicalize().unwrap(), one.roles)).collect()
-        };
-        assert_eq!(seen(found), seen(mounted));
-    }
 }

@@ -52,14 +52,14 @@ pub(crate) struct JailSandbox {
 }
 
 impl JailSandbox {
-    /// Whether it could still run a command: neither its init nor a parked process has ended.
+    /// Whether it could still run a command: neither its init nor a process that waits has ended.
     pub(crate) fn is_alive(&self) -> bool {
         let ended = fd::is_readable;
-        let parked = self.next.as_ref().is_none_or(|next| match &next.stage {
+        let waits = self.next.as_ref().is_none_or(|next| match &next.stage {
             Stage::Here(process) => !ended(process.child.pidfd.as_fd()),
             Stage::Coming(_) => true,
         });
-        parked && self.init.as_ref().is_some_and(|init| !ended(init.pidfd()))
+        waits && self.init.as_ref().is_some_and(|init| !ended(init.pidfd()))
     }
 
     /// Runs a command with which the jail ends, and removes the jail.

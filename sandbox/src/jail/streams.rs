@@ -3,6 +3,8 @@
 //! The job's ends are pipes made for this command, or a file opened anew; ours never block, and what is kept
 //! in memory is bounded whatever the job writes.
 
+mod buffer;
+
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -16,6 +18,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::pipe2;
 
+pub(crate) use self::buffer::Buffer;
 use super::sink::SinkThread;
 use crate::command::{Stdio, Stream};
 use crate::error::errno_of;
@@ -317,33 +320,6 @@ impl Destination {
     }
 }
 
-/// What [`Outlet::advance`] reads into. It grows with what is written: most commands write little, and memory that is
-/// touched for the first time is dear.
-#[derive(Debug)]
-pub(crate) struct Buffer(Vec<u8>);
-
-impl Buffer {
-    const FIRST: usize = 2 << 10;
-
-    pub(crate) fn new() -> Self {
-        Self(vec![0; Self::FIRST])
-    }
-
-    /// After so many bytes were read into it.
-    pub(crate) fn grow_after(&mut self, count: u64) {
-        let is_full = u64::try_from(self.0.len()).is_ok_and(|len| count >= len);
-        if is_full && self.0.len() < CHUNK {
-            self.0.resize(CHUNK, 0);
-        }
-    }
-}
-
-impl AsMut<[u8]> for Buffer {
-    fn as_mut(&mut self) -> &mut [u8] {
-        &mut self.0
-    }
-}
-
 /// The most a command may still write under its output limit.
 pub(crate) fn allowance(limit: Bytes, written: u64) -> u64 {
     limit.get().saturating_sub(written)
@@ -351,21 +327,3 @@ pub(crate) fn allowance(limit: Bytes, written: u64) -> u64 {
 
 /// Bytes read from one pipe after the end: more than any pipe holds, less than survivors could write.
 pub(crate) const MOST_DRAINED: u64 = 4 << 20;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_buffer_grows_once_when_it_was_full() {
-        let mut buffer = Buffer::new();
-        let mut after = |count: usize| {
-            buffer.grow_after(count as u64);
-            buffer.as_mut().len()
-        };
-        let first = after(0);
-        assert_eq!(after(first - 1), first);
-        assert_eq!(after(first), CHUNK);
-        assert_eq!(after(CHUNK), CHUNK);
-    }
-}
